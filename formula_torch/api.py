@@ -1,0 +1,197 @@
+"""What users call: resolve spellings, build the design, solve, and wrap the answer."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from formula_torch.errors import CollinearityWarning, DataError, DesignWarning, FormulaError
+from formula_torch.formula.learn import Problem, learn
+from formula_torch.inference.covariance import IID, Moments
+from formula_torch.models.linear import WEIGHTS_TYPES, LinearModel, explained_squares
+from formula_torch.numerics.arrays import resolve_device, threads_for
+from formula_torch.result.fit import Call
+from formula_torch.result.regression import RegressionFit
+from formula_torch.result.rows import Rows
+from formula_torch.solvers.least_squares import LeastSquares, least_squares
+
+__all__ = ["fit"]
+
+ENGINES = ("torch",)
+# Condition of the standardised columns above which coefficients hang on the last digits of the data.
+NEARLY_DEPENDENT = 1e6
+
+
+def fit(
+    formula: str,
+    data: Any,
+    *,
+    weights: Any = None,
+    weights_type: str = "analytic",
+    offset: Any = None,
+    engine: str = "torch",
+    device: str = "auto",
+    na_action: str = "drop",
+    subset: Any = None,
+    functions: Mapping[str, Callable[..., Any]] | None = None,
+) -> RegressionFit:
+    """Fit a linear regression given as an R-style formula.
+
+    Minimises sum_i w_i (y_i - o_i - x_i'b)^2 exactly (closed form), with as many
+    digits as the data carry.
+
+    Parameters
+    ----------
+    formula : str
+        ``"y ~ x + C(g) + x:z"``; the language is R's, and patsy's spellings work.
+    data : table
+        pandas, polars or pyarrow, or a dict of columns. It is neither changed nor copied.
+    weights : str or array of shape (n,), optional
+        A column's name, or numbers. Rows of zero weight leave the sample.
+    weights_type : {"analytic", "frequency"}
+        Analytic: inverse variances up to scale, as R's ``lm``. Frequency: counts of rows;
+        everything equals the fit to repeated rows.
+    offset : str or array of shape (n,), optional
+        Added to the linear predictor with coefficient 1; also ``offset(...)`` in the formula.
+    engine : {"torch"}
+    device : {"auto", "cpu", "cuda"}
+        ``"auto"`` uses CUDA where there is one and the problem is large.
+    na_action : {"drop", "raise"}
+        Rows with missing values leave, counted by column in the summary, or are an error.
+    subset : str or array of bool of shape (n,), optional
+        The rows to use: an expression (``"age > 70"``), a column's name, or a mask.
+    functions : dict of str to callable, optional
+        Elementwise functions of your own that the formula may call.
+
+    Returns
+    -------
+    RegressionFit
+
+    Raises
+    ------
+    FormulaError
+        The formula cannot be read or evaluated (``UnknownNameError``: with near names).
+    DataError
+        The data cannot be used: infinite values, no rows left, weights below zero, ...
+    ValueError
+        An option is spelled in a way that is not known.
+
+    Warns
+    -----
+    CollinearityWarning
+        Columns are dependent (dropped, NaN) or nearly so.
+    DesignWarning
+        A term is lost, or no degrees of freedom are left.
+
+    Examples
+    --------
+    >>> import formula_torch as ft
+    >>> visits = ft.datasets.visits()
+    >>> ft.fit("drvisits ~ private + medicaid + age", visits).params.round(4).to_dict()
+    {'Intercept': 2.8286, 'private': 0.8757, 'medicaid': 0.7795, 'age': 0.0422}
+    """
+    _check_spelling("engine", engine, ENGINES)
+    _check_spelling("weights_type", weights_type, WEIGHTS_TYPES)
+    problem = learn(
+        formula, data, weights=weights, offset=offset, subset=subset, na_action=na_action, functions=functions
+    )
+    _check_linear(problem, weights_type)
+    cells = problem.design.n_rows * problem.design.k
+    place = resolve_device(device, cells)
+    design = problem.design if place.type == "cpu" else problem.design.to(place)
+    with threads_for(cells):
+        solution = least_squares(design)
+        model = LinearModel.of(design, weights_type)
+        explained = None if design.offset is None else explained_squares(design, solution.params)
+    _warn(problem, solution, model)
+    options = {
+        "weights": weights,
+        "weights_type": weights_type,
+        "offset": offset,
+        "engine": engine,
+        "device": device,
+        "na_action": na_action,
+        "subset": subset,
+        "functions": functions,
+    }
+    df_resid = model.n_obs - solution.rank
+    scale = solution.ssr / df_resid if df_resid > 0 else np.nan
+    return RegressionFit(
+        recipe=problem.recipe,
+        coefficients=solution.params,
+        covariance=IID()(Moments(solution.inverse_gram, scale, df_resid if df_resid > 0 else np.nan)),
+        sample=problem.sample,
+        call=Call(f"fit({formula!r})", f"{engine} ({place.type})", partial(fit, **options)),
+        rows=Rows.of(problem, weights, offset),
+        offset=offset if offset is None or isinstance(offset, str) else True,
+        notes=tuple(_notes(problem, solution, model)),
+        solution=solution,
+        model=model,
+        explained=explained,
+    )
+
+
+def _check_spelling(argument: str, given: str, known: tuple[str, ...]) -> None:
+    if given not in known:
+        raise ValueError(f"{argument}={given!r} is not known; use {' or '.join(map(repr, known))}.")
+
+
+def _check_linear(problem: Problem, weights_type: str) -> None:
+    second = problem.recipe.formula.second
+    if second:
+        terms = " + ".join(f"C({name})" for name in second)
+        raise FormulaError(f"fixed effects after `|` are not built yet; write {terms} among the terms.")
+    weights = problem.design.weights
+    if weights is not None and weights_type == "frequency" and bool((weights != weights.round()).any()):
+        raise DataError("frequency weights are counts of rows and must be whole numbers; see weights_type='analytic'.")
+
+
+def _warn(problem: Problem, solution: LeastSquares, model: LinearModel) -> None:
+    names = problem.design.names
+    if solution.dependent:
+        lines = [f"`{names[j]}` depends on {_listed(names, on)}" for j, on in list(solution.dependent.items())[:5]]
+        more = f", and {len(solution.dependent) - 5} more" if len(solution.dependent) > 5 else ""
+        warnings.warn(
+            f"dropped {len(solution.dependent)} of {len(names)} columns as exactly collinear: "
+            f"{'; '.join(lines)}{more}. Their coefficients are NaN.",
+            CollinearityWarning,
+            stacklevel=3,
+        )
+    if solution.condition > NEARLY_DEPENDENT:
+        warnings.warn(
+            f"the columns are nearly dependent (condition number {solution.condition:.1e} after centering and "
+            f"scaling), most of all {_listed(names, solution.entangled)}: coefficients depend on the last digits "
+            "of the data. Drop one of them, or use poly() for powers.",
+            CollinearityWarning,
+            stacklevel=3,
+        )
+    if model.n_obs <= solution.rank:
+        warnings.warn(
+            f"{model.n_obs:g} observations for {solution.rank} coefficients leave no degrees of freedom: "
+            "standard errors and tests are NaN.",
+            DesignWarning,
+            stacklevel=3,
+        )
+
+
+def _listed(names: tuple[str, ...], positions: list[int]) -> str:
+    shown = ", ".join(f"`{names[i]}`" for i in positions[:4]) or "nothing (it is zero)"
+    return shown + (f" and {len(positions) - 4} others" if len(positions) > 4 else "")
+
+
+def _notes(problem: Problem, solution: LeastSquares, model: LinearModel) -> list[str]:
+    notes = [*problem.sample.notes, *problem.hints]
+    names = problem.design.names
+    if solution.dependent:
+        notes.append(f"Dropped as exactly collinear: {_listed(names, list(solution.dependent))}.")
+    if solution.perfect:
+        notes.append("The fit is perfect: residuals are rounding noise, and errors and tests have no meaning.")
+    if solution.constant_response:
+        notes.append("The response is constant: R-squared is not defined.")
+    if model.n_obs <= solution.rank:
+        notes.append("No degrees of freedom are left: standard errors and tests are NaN.")
+    return notes

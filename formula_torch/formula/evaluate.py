@@ -1,0 +1,332 @@
+"""Compute one expression on the columns of a frame, by walking its syntax tree.
+
+Nothing is handed to Python's ``eval``: what the walk below does not know cannot
+run. Names are columns; calls are those of ``functions`` and the user's own.
+"""
+
+from __future__ import annotations
+
+import ast
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from formula_torch.data import Column, Factor, Frame
+from formula_torch.data.frame import suggest
+from formula_torch.errors import FormulaError, FormulaTorchError, UnknownNameError
+from formula_torch.formula.dialect import Expression
+from formula_torch.formula.functions import ELEMENTWISE, KNOWN, LAGS, REDUCTIONS, SPECIAL, STATEFUL
+from formula_torch.formula.values import Basis, Coded, Logical, to_factor, to_numbers
+
+__all__ = ["Evaluator", "States", "monomial"]
+
+States = dict[str, dict[str, Any]]
+
+_BINARY: dict[type, Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: np.divide,
+    ast.Pow: np.power,
+    ast.Mod: np.mod,
+    ast.FloorDiv: np.floor_divide,
+}
+_COMPARE: dict[type, Callable[[Any, Any], Any]] = {
+    ast.Lt: np.less,
+    ast.LtE: np.less_equal,
+    ast.Gt: np.greater,
+    ast.GtE: np.greater_equal,
+    ast.Eq: np.equal,
+    ast.NotEq: np.not_equal,
+}
+
+
+def monomial(expression: Expression, frame: Frame) -> tuple[str, ...] | None:
+    """Read ``x``, ``I(x**3)`` or ``I(x * z)`` as the product of numeric columns that it is.
+
+    Such terms need no memory, and their products can be had without rounding.
+    """
+    names = _factors(_tree(expression), expression.variables)
+    if names is None or any(frame.column(name).kind != "number" for name in names):
+        return None
+    return names
+
+
+def _factors(node: ast.expr, variables: Mapping[str, str]) -> tuple[str, ...] | None:
+    match node:
+        case ast.Name(id=key) if key in variables:
+            return (variables[key],)
+        case ast.Call(func=ast.Name(id="I"), args=[inner], keywords=[]):
+            return _factors(inner, variables)
+        case ast.BinOp(left=left, op=ast.Mult(), right=right):
+            a, b = _factors(left, variables), _factors(right, variables)
+            return None if a is None or b is None else a + b
+        case ast.BinOp(left=left, op=ast.Pow(), right=ast.Constant(value=int(power))) if 1 <= power <= 20:
+            base = _factors(left, variables)
+            return None if base is None else base * power
+    return None
+
+
+def _tree(expression: Expression) -> ast.expr:
+    try:
+        return ast.parse(expression.source.strip(), mode="eval").body
+    except (SyntaxError, ValueError) as error:
+        raise FormulaError(f"`{expression.text}` cannot be read: {getattr(error, 'msg', error)}.") from None
+
+
+@dataclass(eq=False)
+class Evaluator:
+    """Evaluates expressions on one frame.
+
+    Parameters
+    ----------
+    frame : Frame
+    functions : mapping
+        The user's own functions; they receive and return arrays of shape (n,).
+    states : dict
+        What stateful calls learned, by expression; filled where it is empty.
+    """
+
+    frame: Frame
+    functions: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    states: States = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)
+
+    def __call__(self, expression: Expression) -> Any:
+        """Return the value: an array, a ``Basis``, or a ``Coded`` factor.
+
+        Raises
+        ------
+        FormulaError
+            Names the expression and what is wrong in it.
+        """
+        walk = _Walk(self, expression)
+        with np.errstate(all="ignore"):
+            try:
+                value = walk.visit(_tree(expression))
+            except FormulaTorchError as error:
+                raise type(error)(_located(error, expression)) from None
+            return self._settled(value, expression)
+
+    def _settled(self, value: Any, expression: Expression) -> np.ndarray | Basis | Coded:
+        """Give a final value the form of a term: numbers, a basis, or a factor."""
+        if isinstance(value, Column):
+            value = value.numbers if value.kind == "number" else value.factor if value.kind != "time" else value.numbers
+        if isinstance(value, Logical) or (isinstance(value, np.ndarray) and value.dtype.kind in "OUSb"):
+            value = to_factor(value)
+        if isinstance(value, Factor):
+            value = Coded(value)
+        if isinstance(value, np.ndarray):
+            value = self._checked(np.asarray(value, dtype=np.float64), expression)
+        if not isinstance(value, (np.ndarray, Basis, Coded)):
+            raise FormulaError(f"`{expression.text}` has no value for each row; it is {value!r}.")
+        return value
+
+    def _checked(self, value: np.ndarray, expression: Expression) -> np.ndarray | Basis:
+        if value.ndim == 2 and value.shape[0] == self.frame.n_rows:
+            return Basis(tuple(np.ascontiguousarray(c) for c in value.T), tuple(map(str, range(value.shape[1]))))
+        if value.shape != (self.frame.n_rows,):
+            raise FormulaError(
+                f"`{expression.text}` gives an array of shape {value.shape} for {self.frame.n_rows} rows; "
+                "a term needs one value for each row."
+            )
+        return value
+
+
+def _located(error: Exception, expression: Expression) -> str:
+    message = str(error)
+    return message if expression.text in message else f"in `{expression.text}`: {message}"
+
+
+class _Walk:
+    """One walk over one expression; counts its stateful calls to find their states again."""
+
+    def __init__(self, evaluator: Evaluator, expression: Expression) -> None:
+        self.evaluator = evaluator
+        self.variables = expression.variables
+        self.text = expression.text
+        self.calls = 0
+
+    def visit(self, node: ast.expr) -> Any:
+        match node:
+            case ast.Constant(value=value) if isinstance(value, (int, float, str, bool)) or value is None:
+                return value
+            case ast.Name(id=key):
+                return self._name(key)
+            case ast.Attribute():
+                return self._constant(_dotted(node))
+            case ast.UnaryOp(op=op, operand=operand):
+                return _unary(op, self.visit(operand))
+            case ast.BinOp(left=left, op=op, right=right):
+                return self._binary(op, self.visit(left), self.visit(right))
+            case ast.BoolOp(op=op, values=values):
+                return _all_or_any(op, [self.visit(v) for v in values])
+            case ast.Compare(left=left, ops=[op], comparators=[right]):
+                return _compare(op, self.visit(left), self.visit(right))
+            case ast.Compare():
+                raise FormulaError("comparisons cannot be chained; write (x > 0) & (x < 2).")
+            case ast.Call():
+                return self._call(node)
+            case ast.List(elts=elements) | ast.Tuple(elts=elements):
+                return [self.visit(e) for e in elements]
+        raise FormulaError(f"{_describe(node)} is not part of the formula language.")
+
+    def _name(self, key: str) -> Any:
+        name = self.variables.get(key)
+        if name is None:
+            raise FormulaError(f"{key!r} is not part of the formula language.")
+        frame = self.evaluator.frame
+        if name not in frame.names and name in SPECIAL:
+            return SPECIAL[name]
+        if name not in frame.names and name not in frame.duplicated:
+            what = "is a function, not a column" if name in KNOWN else "is not a column of the data"
+            raise UnknownNameError(f"`{name}` {what}{suggest(name, frame.names)}")
+        self.evaluator.used.add(name)
+        return frame.column(name)
+
+    def _constant(self, name: str) -> Any:
+        if name == "np.pi":
+            return float(np.pi)
+        if name in SPECIAL:
+            return SPECIAL[name]
+        raise FormulaError(f"`{name}` is not part of the formula language.")
+
+    def _binary(self, op: ast.operator, left: Any, right: Any) -> Any:
+        if type(op) in (ast.BitAnd, ast.BitOr):
+            return _all_or_any(ast.And() if isinstance(op, ast.BitAnd) else ast.Or(), [left, right])
+        if type(op) not in _BINARY:
+            raise FormulaError(f"the operator {type(op).__name__} is not part of the formula language.")
+        return _BINARY[type(op)](_float(to_numbers(left)), _float(to_numbers(right)))
+
+    def _call(self, node: ast.Call) -> Any:
+        name = _dotted(node.func)
+        if any(isinstance(a, ast.Starred) for a in node.args) or any(k.arg is None for k in node.keywords):
+            raise FormulaError("a formula cannot unpack arguments with * or **.")
+        args = [self.visit(a) for a in node.args]
+        options = {k.arg: self.visit(k.value) for k in node.keywords if k.arg}
+        if name == "Q":
+            return self._quoted(args)
+        if name in self.evaluator.functions:
+            return self._user(name, args, options)
+        function = self._find(name)
+        try:
+            if name in ELEMENTWISE:
+                return function(*map(_float, map(to_numbers, args)), **options)
+            if name in STATEFUL:
+                self.calls += 1
+                state = self.evaluator.states.setdefault(f"{self.text} #{self.calls}", {})
+                return function(*(_array(a) for a in args), state=state, **options)
+            return function(*args, **options)
+        except TypeError as error:
+            raise FormulaError(f"{name}(...) was called with arguments that it does not take: {error}.") from None
+
+    def _find(self, name: str) -> Callable[..., Any]:
+        for group in (ELEMENTWISE, STATEFUL, SPECIAL):
+            if name in group:
+                return group[name]
+        last = name.split(".")[-1]
+        if last in LAGS:
+            raise FormulaError(f"{name}(...) is refused: rows have no order here; make the lagged column in the data.")
+        if last in REDUCTIONS:
+            raise FormulaError(
+                f"{name}(...) reduces a column to one number, which new data would change; use center(x) or "
+                "scale(x), which remember it."
+            )
+        if name == "offset":
+            raise FormulaError("offset(...) must be a term of its own: y ~ x + offset(log(n)).")
+        raise UnknownNameError(
+            f"{name}(...) is not a function of the formula language{suggest(name, KNOWN)} "
+            f"Pass your own as functions={{{last!r}: ...}}."
+        )
+
+    def _quoted(self, args: list[Any]) -> Any:
+        if len(args) != 1 or not isinstance(args[0], str):
+            raise FormulaError('Q takes one name in quotes: Q("my var").')
+        self.variables = {**self.variables, "_q": args[0]}
+        return self._name("_q")
+
+    def _user(self, name: str, args: list[Any], options: dict[str, Any]) -> Any:
+        result = self.evaluator.functions[name](*map(_plain, args), **options)
+        values = np.asarray(result)
+        if values.dtype.kind in "iuf":
+            return values.astype(np.float64)
+        return Logical(values.astype(np.float64)) if values.dtype.kind == "b" else values.astype(object)
+
+
+def _dotted(node: ast.expr) -> str:
+    match node:
+        case ast.Name(id=name):
+            return name
+        case ast.Attribute(value=value, attr=attr):
+            return f"{_dotted(value)}.{attr}"
+    raise FormulaError(f"{_describe(node)} cannot be called in a formula.")
+
+
+def _describe(node: ast.expr) -> str:
+    return f"the syntax `{ast.unparse(node)}`"
+
+
+def _float(value: Any) -> Any:
+    """Integers as float64, so that powers neither wrap around nor refuse a negative exponent."""
+    return float(value) if isinstance(value, (bool, int)) else value
+
+
+def _array(value: Any) -> Any:
+    """Columns and truth values as numbers; numbers, names and lists as they are."""
+    return to_numbers(value) if isinstance(value, (Column, Logical, Coded, Factor, Basis)) else value
+
+
+def _plain(value: Any) -> Any:
+    """What a user's function receives: numbers, or levels as objects."""
+    if isinstance(value, (Column, Coded, Factor)):
+        if isinstance(value, Column) and value.kind in ("number", "bool"):
+            return value.numbers
+        found = to_factor(value)
+        return np.array([*found.levels, None], dtype=object)[found.codes]
+    return value.values if isinstance(value, Logical) else value
+
+
+def _unary(op: ast.unaryop, value: Any) -> Any:
+    if isinstance(op, (ast.Not, ast.Invert)):
+        return Logical(1.0 - _truth(value))
+    number = to_numbers(value)
+    return -number if isinstance(op, ast.USub) else number
+
+
+def _truth(value: Any) -> np.ndarray:
+    numbers = np.asarray(to_numbers(value), dtype=np.float64)
+    return np.where(np.isnan(numbers), np.nan, (numbers != 0).astype(np.float64))
+
+
+def _all_or_any(op: ast.boolop, values: list[Any]) -> Logical:
+    """Missing only where the answer depends on it, as in R: FALSE & NA is FALSE."""
+    truths = [_truth(v) for v in values]
+    decisive = 0.0 if isinstance(op, ast.And) else 1.0
+    decided = np.any([t == decisive for t in truths], axis=0)
+    unknown = np.any([np.isnan(t) for t in truths], axis=0)
+    return Logical(np.where(decided, decisive, np.where(unknown, np.nan, 1.0 - decisive)))
+
+
+def _compare(op: ast.cmpop, left: Any, right: Any) -> Logical:
+    if isinstance(op, (ast.In, ast.NotIn)):
+        return _member(left, right if isinstance(right, list) else [right], isinstance(op, ast.In))
+    if isinstance(right, str) or isinstance(left, str):
+        if isinstance(left, str):
+            left, right = right, left
+        if not isinstance(op, (ast.Eq, ast.NotEq)):
+            raise FormulaError("categories can be compared with == and != only.")
+        return _member(left, [right], isinstance(op, ast.Eq))
+    if type(op) not in _COMPARE:
+        raise FormulaError(f"the comparison {type(op).__name__} is not part of the formula language.")
+    a, b = np.broadcast_arrays(*(np.asarray(to_numbers(v), dtype=np.float64) for v in (left, right)))
+    missing = np.isnan(a) | np.isnan(b)
+    return Logical(np.where(missing, np.nan, _COMPARE[type(op)](a, b)))
+
+
+def _member(value: Any, wanted: list[Any], positive: bool) -> Logical:
+    found = to_factor(value)
+    table = np.array([float((level in wanted) == positive) for level in found.levels] + [np.nan])
+    return Logical(table[found.codes])

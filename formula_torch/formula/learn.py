@@ -1,0 +1,308 @@
+"""From a formula and data to a recipe, a design, and the rows they use."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from formula_torch.data import Frame, as_frame
+from formula_torch.design import Design
+from formula_torch.errors import DataError, DesignWarning, FormulaError
+from formula_torch.formula.contrasts import resolve_contrast
+from formula_torch.formula.dialect import Expression, Formula, expression, parse
+from formula_torch.formula.encode import Encoding, Levels, Monomial, Numbers, assemble, column_names
+from formula_torch.formula.evaluate import Evaluator, monomial
+from formula_torch.formula.recipe import Functions, Recipe, response_numbers
+from formula_torch.formula.sample import Ledger, Sample, row_values
+from formula_torch.formula.terms import structure
+from formula_torch.formula.values import Basis, Coded
+from formula_torch.numerics.arrays import as_tensor
+
+__all__ = ["Problem", "learn"]
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A formula met with data.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    design : Design
+        With response, weights and offset.
+    sample : Sample
+    frame : Frame
+        The columns read, all rows of the data as given (shared, not copied).
+    hints : tuple of str
+        What the summary should mention about the columns.
+    """
+
+    recipe: Recipe
+    design: Design
+    sample: Sample
+    frame: Frame
+    hints: tuple[str, ...]
+
+
+def learn(
+    formula: str,
+    data: Any,
+    *,
+    weights: Any = None,
+    offset: Any = None,
+    subset: Any = None,
+    na_action: str = "drop",
+    functions: Functions | None = None,
+) -> Problem:
+    """Evaluate a formula on data, drop the rows it cannot use, and learn what to remember.
+
+    Parameters
+    ----------
+    formula : str
+    data : table
+        pandas, polars, pyarrow, or a dict of columns.
+    weights, offset : str or array of shape (n,), optional
+    subset : str or array of bool, shape (n,), optional
+        An expression of the formula language (``"age > 70"``), a column's name, or a mask.
+    na_action : {"drop", "raise"}
+    functions : dict, optional
+        The user's own elementwise functions.
+
+    Raises
+    ------
+    FormulaError, DataError
+        Name the term or column, and the rows.
+    """
+    if na_action not in ("drop", "raise"):
+        raise ValueError(f"na_action={na_action!r} is not known; use 'drop' or 'raise'.")
+    whole = as_frame(data)
+    functions = dict(functions or {})
+    mask = _subset_mask(subset, whole, functions)
+    frame = whole if mask is None else whole.filter(mask)
+    parsed = parse(formula, lambda taken: [name for name in whole.names if name not in taken])
+    if parsed.response is None:
+        raise FormulaError(f"the formula {formula!r} has no response; write it as 'response ~ terms'.")
+
+    given = {"weights": weights, "offset": offset}
+    rows = {k: _row_argument(v, whole, mask, k) for k, v in given.items() if v is not None}
+    evaluation = _Evaluation(frame, parsed, functions, rows)
+    evaluation.ledger.check(na_action, frame.n_rows)
+    keep, zero_weight = evaluation.keep()
+    problem = evaluation.finish(keep)
+    sample = _sample(whole, mask, keep, frame.n_rows, zero_weight, evaluation.ledger)
+    named = {v for v in given.values() if isinstance(v, str)}
+    columns = {*problem.recipe.columns, *problem.recipe.response_columns, *named}
+    return replace(problem, sample=sample, frame=whole.only(columns))
+
+
+def _subset_mask(subset: Any, frame: Frame, functions: Functions) -> np.ndarray | None:
+    if subset is None:
+        return None
+    if isinstance(subset, str):
+        value = Evaluator(frame, functions)(expression(subset))
+        numbers = response_numbers(value, subset)
+    else:
+        numbers = row_values(subset, frame, "subset", frame.index)
+    if not np.isin(numbers[~np.isnan(numbers)], (0, 1)).all():
+        raise DataError("subset must be true or false for each row.")
+    return np.asarray(numbers == 1)
+
+
+def _row_argument(given: Any, whole: Frame, mask: np.ndarray | None, what: str) -> np.ndarray:
+    values = row_values(given, whole, what, whole.index)
+    return values if mask is None else values[mask]
+
+
+def _sample(
+    whole: Frame, mask: np.ndarray | None, keep: np.ndarray | None, n: int, zero_weight: int, ledger: Ledger
+) -> Sample:
+    used = np.ones(whole.n_rows, dtype=bool) if mask is None else mask.copy()
+    if keep is not None:
+        used[np.flatnonzero(used)] = keep
+    index = whole.index if whole.index is None or used.all() else whole.index[used]
+    return Sample(whole.n_rows, int(used.sum()), used, n, ledger.counts, zero_weight, index)
+
+
+class _Evaluation:
+    """Every expression of a formula, evaluated on one frame."""
+
+    def __init__(self, frame: Frame, formula: Formula, functions: Functions, rows: dict[str, np.ndarray]) -> None:
+        assert formula.response is not None
+        self.frame, self.formula, self.rows = frame, formula, rows
+        self.ledger = Ledger(frame)
+        self.evaluator = Evaluator(frame, functions)
+        self.columns: set[str] = set()
+        response = self._evaluate(formula.response)
+        self.y = response_numbers(response, formula.response.text)
+        self.response_columns, self.columns = self.columns, set()
+        self.values = {key: self._value(e) for key, e in formula.expressions.items()}
+        self.offsets = {key: self._offset(e) for key, e in formula.offsets.items()}
+        for what, values in rows.items():
+            self.ledger.note_values(what, [values], None)
+
+    def _evaluate(self, e: Expression) -> Any:
+        self.evaluator.used = set()
+        value = self.evaluator(e)
+        self.columns |= self.evaluator.used
+        missing = self.ledger.note_columns(self.evaluator.used)
+        self.ledger.note_values(e.text, _arrays(value), missing)
+        return value
+
+    def _value(self, e: Expression) -> Any:
+        try:
+            columns = monomial(e, self.frame)
+        except FormulaError:
+            columns = None  # the evaluation below raises it with its place
+        if columns is None:
+            return self._evaluate(e)
+        self.columns |= set(columns)
+        self.ledger.note_columns(set(columns))
+        return Monomial(e.text, columns)
+
+    def _offset(self, e: Expression) -> np.ndarray:
+        value = self._evaluate(e)
+        if not isinstance(value, np.ndarray):
+            raise FormulaError(f"offset({e.text}) must be one number for each row.")
+        return value
+
+    def keep(self) -> tuple[np.ndarray | None, int]:
+        """Rows to use (None: all), and how many leave for a weight of zero."""
+        keep = None if self.ledger.dropped is None else ~self.ledger.dropped
+        weights = self.rows.get("weights")
+        if weights is None:
+            return keep, 0
+        _check_weights(weights, self.frame)
+        zero = weights == 0
+        if not zero.any():
+            return keep, 0
+        left = int((zero if keep is None else zero & keep).sum())
+        keep = ~zero if keep is None else keep & ~zero
+        if not keep.any():
+            raise DataError("no rows left: every weight is zero.")
+        return keep, left
+
+    def finish(self, keep: np.ndarray | None) -> Problem:
+        """Encode the kept rows and assemble recipe and design."""
+        cut = _Cut(self.frame, keep)
+        encodings: dict[str, Encoding] = {}
+        values: dict[str, Any] = {}
+        hints: list[str] = []
+        for key, e in self.formula.expressions.items():
+            encodings[key], values[key] = cut.encode(self.values[key], e.text, hints)
+        terms, offsets = structure(self.formula, {k: isinstance(v, Levels) for k, v in encodings.items()})
+        if not terms:
+            raise FormulaError(f"the formula {self.formula.text!r} has neither terms nor an intercept.")
+        names = column_names(terms, encodings)
+        recipe = Recipe(
+            formula=self.formula,
+            terms=terms,
+            encodings=encodings,
+            names=names,
+            offsets=offsets,
+            states=self.evaluator.states,
+            functions=self.evaluator.functions,
+            columns=tuple(sorted(self.columns)),
+            response_columns=tuple(sorted(self.response_columns)),
+        )
+        _warn_lost_terms(recipe)
+        design = assemble(terms, encodings, names, values, cut.n_rows)
+        design = replace(design, **self._row_tensors(cut, offsets))
+        return Problem(recipe, design, Sample(0, 0, np.ones(0, dtype=bool), 0, {}, 0, None), self.frame, tuple(hints))
+
+    def _row_tensors(self, cut: _Cut, offsets: tuple[str, ...]) -> dict[str, Any]:
+        assert self.formula.response is not None
+        y = cut.numbers(self.y, self.formula.response.text)
+        parts = [cut.numbers(self.offsets[key], "offset") for key in offsets]
+        if "offset" in self.rows:
+            parts.append(cut.numbers(self.rows["offset"], "offset"))
+        weights = self.rows.get("weights")
+        return {
+            "y": as_tensor(y),
+            "offset": as_tensor(np.sum(parts, axis=0)) if parts else None,
+            "weights": None if weights is None else as_tensor(cut.numbers(weights, "weights")),
+        }
+
+
+class _Cut:
+    """Cuts evaluated arrays to the kept rows, once each, and refuses infinite values."""
+
+    def __init__(self, frame: Frame, keep: np.ndarray | None) -> None:
+        self.frame, self.keep = frame, keep
+        self.n_rows = frame.n_rows if keep is None else int(keep.sum())
+        self.columns: dict[str, np.ndarray] = {}
+
+    def rows(self, array: np.ndarray) -> np.ndarray:
+        if self.keep is not None:
+            array = array[self.keep]
+        return array if array.strides == (array.itemsize,) else np.ascontiguousarray(array)
+
+    def numbers(self, array: np.ndarray, text: str) -> np.ndarray:
+        array = self.rows(array)
+        with np.errstate(all="ignore"):
+            if not np.isfinite(np.add.reduce(array)) and np.isinf(array).any():
+                self._refuse_infinite(array, text)
+        return array
+
+    def _refuse_infinite(self, array: np.ndarray, text: str) -> None:
+        position = int(np.flatnonzero(np.isinf(array))[0])
+        row = position if self.keep is None else int(np.flatnonzero(self.keep)[position])
+        label = row if self.frame.index is None else self.frame.index[row]
+        raise DataError(f"`{text}` is {array[position]} in row {label!r}; infinite values cannot be used.")
+
+    def column(self, name: str) -> np.ndarray:
+        if name not in self.columns:
+            self.columns[name] = self.numbers(self.frame.column(name).numbers, name)
+        return self.columns[name]
+
+    def encode(self, value: Any, text: str, hints: list[str]) -> tuple[Encoding, Any]:
+        if isinstance(value, Monomial):
+            arrays = [self.column(name) for name in value.columns]
+            _refuse_overflow(arrays, text)
+            return value, arrays
+        if isinstance(value, Coded):
+            factor = (value.factor if self.keep is None else value.factor.take(self.keep)).compact()
+            if factor.numeric_text:
+                hints.append(
+                    f"`{text}` holds numbers stored as text; it is treated as a factor of {len(factor.levels)} levels."
+                )
+            return Levels(text, factor.levels, resolve_contrast(value.contrast)), factor
+        if isinstance(value, Basis):
+            columns = tuple(self.numbers(c, text) for c in value.columns)
+            return Numbers(text, value.labels), Basis(columns, value.labels)
+        return Numbers(text, None), self.numbers(value, text)
+
+
+def _arrays(value: Any) -> list[np.ndarray]:
+    if isinstance(value, Coded):
+        return [value.factor.codes]
+    return list(value.columns) if isinstance(value, Basis) else [value]
+
+
+def _refuse_overflow(arrays: list[np.ndarray], text: str) -> None:
+    if len(arrays) > 1:
+        size = np.prod([float(np.abs(a).max()) if len(a) else 0.0 for a in arrays])
+        if not np.isfinite(size):
+            raise DataError(f"`{text}` exceeds the range of numbers; rescale its columns.")
+
+
+def _check_weights(weights: np.ndarray, frame: Frame) -> None:
+    for bad, what in ((weights < 0, "negative"), (np.isinf(weights), "infinite")):
+        if bad.any():
+            row = int(np.flatnonzero(bad)[0])
+            label = row if frame.index is None else frame.index[row]
+            raise DataError(f"weights are {what} in {int(bad.sum())} rows, first in row {label!r}.")
+
+
+def _warn_lost_terms(recipe: Recipe) -> None:
+    for encoding in recipe.encodings.values():
+        if isinstance(encoding, Levels) and len(encoding.levels) == 1:
+            used = any(n for t in recipe.terms for p in t.pieces for n in recipe.names[p] if encoding.text in n)
+            if not used:
+                warnings.warn(
+                    f"`{encoding.text}` has a single level ({encoding.levels[0]!r}) in the rows used; it is dropped.",
+                    DesignWarning,
+                    stacklevel=2,
+                )

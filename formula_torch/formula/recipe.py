@@ -1,0 +1,207 @@
+"""What a formula learned from data, without the data: enough to rebuild the design elsewhere."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from formula_torch.data import Factor, as_frame
+from formula_torch.design import Design
+from formula_torch.errors import DataError, FormulaError
+from formula_torch.formula.dialect import Formula
+from formula_torch.formula.encode import Encoding, Levels, Monomial, Numbers, assemble
+from formula_torch.formula.evaluate import Evaluator, States
+from formula_torch.formula.terms import Piece, Term
+from formula_torch.formula.values import Basis, Coded, to_factor
+from formula_torch.numerics.arrays import as_tensor
+
+__all__ = ["Functions", "Recipe", "response_numbers"]
+
+Functions = Mapping[str, Callable[..., Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class Recipe:
+    """A formula with everything it learned: levels, knots, polynomial coefficients, names.
+
+    It holds no rows and pickles small.
+
+    Parameters
+    ----------
+    formula : Formula
+    terms : tuple of Term
+    encodings : dict
+        Placeholder to what became of the expression.
+    names : dict
+        Piece to the names of its columns.
+    offsets : tuple of str
+        Placeholders of the formula's own offsets.
+    states : dict
+        What stateful calls learned.
+    functions : mapping
+        The user's own functions.
+    columns : tuple of str
+        Columns of the data that the formula reads (right-hand side and offsets).
+    response_columns : tuple of str
+        Columns that the response reads.
+
+    Examples
+    --------
+    >>> from formula_torch.formula.learn import learn
+    >>> recipe = learn("y ~ scale(x)", {"y": [1.0, 2.0, 4.0], "x": [1.0, 2.0, 3.0]}).recipe
+    >>> recipe.apply({"x": [2.0, 4.0]}).dense().tolist()
+    [[1.0, 0.0], [1.0, 2.0]]
+    """
+
+    formula: Formula
+    terms: tuple[Term, ...]
+    encodings: dict[str, Encoding]
+    names: dict[Piece, tuple[str, ...]]
+    offsets: tuple[str, ...]
+    states: States
+    functions: Functions = field(default_factory=dict)
+    columns: tuple[str, ...] = ()
+    response_columns: tuple[str, ...] = ()
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """Names of all columns, in order."""
+        return tuple(name for term in self.terms for piece in term.pieces for name in self.names[piece])
+
+    @property
+    def term_names(self) -> tuple[str, ...]:
+        """Terms as printed: ``Intercept``, ``x``, ``x:g``."""
+        return tuple(":".join(self.encodings[f].text for f in t.factors) or "Intercept" for t in self.terms)
+
+    @property
+    def response_name(self) -> str:
+        """The left-hand side, as printed."""
+        return "" if self.formula.response is None else self.formula.response.text
+
+    def apply(self, data: Any, *, unseen: str = "error") -> Design:
+        """Build the design of other data; missing values stay missing.
+
+        Parameters
+        ----------
+        data : table or Frame
+        unseen : {"error", "nan"}
+            What to do with a level that was not learned.
+
+        Returns
+        -------
+        Design
+            Without a response; with the formula's own offset.
+
+        Raises
+        ------
+        DataError
+            A level that was not learned, or a column of another kind.
+        UnknownNameError
+            A column is missing from `data`.
+        """
+        if unseen not in ("error", "nan"):
+            raise ValueError(f"unseen={unseen!r} is not known; use 'error' or 'nan'.")
+        frame = as_frame(data)
+        # A copy: applying a recipe must not teach it anything.
+        evaluator = Evaluator(frame, self.functions, {key: dict(state) for key, state in self.states.items()})
+        values = {key: self._encoded(key, evaluator, unseen) for key in self.encodings}
+        design = assemble(self.terms, self.encodings, self.names, values, frame.n_rows)
+        return replace(design, offset=self._offset(evaluator))
+
+    def _encoded(self, key: str, evaluator: Evaluator, unseen: str) -> Any:
+        encoding, expression = self.encodings[key], self.formula.expressions[key]
+        if isinstance(encoding, Monomial):
+            columns = [evaluator.frame.column(name) for name in encoding.columns]
+            return [column.numbers for column in columns]
+        value = evaluator(expression)
+        if isinstance(encoding, Levels) != isinstance(value, Coded):
+            kind = "categories" if isinstance(encoding, Levels) else "numbers"
+            raise DataError(f"`{encoding.text}` had {kind} when the model was fitted, and has not here.")
+        if isinstance(encoding, Numbers):
+            return value
+        return _recoded(to_factor(value), encoding, unseen)
+
+    def _offset(self, evaluator: Evaluator) -> Any:
+        if not self.offsets:
+            return None
+        parts = [evaluator(self.formula.offsets[key]) for key in self.offsets]
+        return as_tensor(np.sum([_numeric(p, "offset") for p in parts], axis=0))
+
+    def response(self, data: Any) -> np.ndarray:
+        """Evaluate the response on `data`, shape (n,), NaN where missing."""
+        if self.formula.response is None:
+            raise FormulaError(f"the formula {self.formula.text!r} has no response.")
+        states = {key: dict(state) for key, state in self.states.items()}
+        return response_numbers(
+            Evaluator(as_frame(data), self.functions, states)(self.formula.response), self.response_name
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Pickle functions by reference; one that cannot be is replaced by a note of its name."""
+        kept = {name: f if _picklable(f) else _Lost(name) for name, f in self.functions.items()}
+        return {**self.__dict__, "functions": kept}
+
+
+@dataclass(frozen=True)
+class _Lost:
+    """Stands for a function that could not be pickled."""
+
+    name: str
+
+    def __call__(self, *args: Any) -> Any:  # noqa: ARG002 - called as the lost function would be
+        raise FormulaError(
+            f"the formula calls your function {self.name}(...), which could not be pickled (a lambda, or defined "
+            "in the session); define it in a module and fit again."
+        )
+
+
+def _picklable(f: Any) -> bool:
+    try:
+        pickle.dumps(f)
+    except Exception:  # pickle raises whatever the object's own hooks raise
+        return False
+    return True
+
+
+def _recoded(found: Factor, encoding: Levels, unseen: str) -> Factor:
+    recoded = found.recode(encoding.levels)
+    lost = (recoded.codes < 0) & (found.codes >= 0)
+    if lost.any() and unseen == "error":
+        new = sorted({str(found.levels[c]) for c in np.unique(found.codes[lost])})
+        raise DataError(
+            f"`{encoding.text}` has levels that were not in the data the model was fitted on: {', '.join(new[:5])}"
+            f"{', ...' if len(new) > 5 else ''} (first in row {int(np.flatnonzero(lost)[0])}); "
+            "pass unseen='nan' to leave those rows missing."
+        )
+    return recoded
+
+
+def _numeric(value: Any, what: str) -> np.ndarray:
+    if not isinstance(value, np.ndarray):
+        raise FormulaError(f"the {what} must be one number for each row.")
+    return value
+
+
+def response_numbers(value: Any, name: str) -> np.ndarray:
+    """Read an evaluated response as numbers; truth values are 0 and 1.
+
+    Raises
+    ------
+    FormulaError
+        The response is a factor or has several columns.
+    """
+    if isinstance(value, Coded) and value.factor.levels == (False, True):
+        return np.where(value.factor.codes < 0, np.nan, value.factor.codes.astype(np.float64))
+    if isinstance(value, Coded):
+        kind = "numbers stored as text" if value.factor.numeric_text else "categories"
+        raise FormulaError(
+            f"the response `{name}` holds {kind} ({', '.join(map(repr, value.factor.levels[:3]))}, ...); "
+            "least squares needs numbers."
+        )
+    if isinstance(value, Basis):
+        raise FormulaError(f"the response `{name}` has {len(value.columns)} columns; one is needed.")
+    return _numeric(value, "response")

@@ -1,0 +1,141 @@
+"""Which rows a model uses, and why the others left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from formula_torch.data import Frame
+from formula_torch.errors import DataError
+
+__all__ = ["Ledger", "Sample", "row_values"]
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """The rows that a model uses.
+
+    Parameters
+    ----------
+    n_total : int
+        Rows of the data as given.
+    n_rows : int
+        Rows used.
+    used : bool array, shape (n_total,)
+    in_subset : int
+        Rows that `subset` left.
+    missing : dict
+        Column or term to the number of rows in which it is missing.
+    zero_weight : int
+        Rows left out because their weight is zero.
+    index : pandas Index or None
+        The user's labels of the rows used.
+    """
+
+    n_total: int
+    n_rows: int
+    used: np.ndarray
+    in_subset: int
+    missing: dict[str, int]
+    zero_weight: int
+    index: pd.Index | None
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader of the summary must know about the rows, one sentence each."""
+        notes = []
+        if self.in_subset < self.n_total:
+            notes.append(f"The subset has {self.in_subset} of {self.n_total} rows.")
+        dropped = self.in_subset - self.n_rows - self.zero_weight
+        if dropped:
+            notes.append(f"{dropped} of {self.in_subset} rows dropped ({_counts(self.missing)}).")
+        if self.zero_weight:
+            notes.append(f"{self.zero_weight} rows with zero weight left out.")
+        return notes
+
+
+def _counts(missing: dict[str, int]) -> str:
+    return ", ".join(f"{name}: {count}" for name, count in missing.items())
+
+
+@dataclass
+class Ledger:
+    """Collects missing values while a formula is evaluated on `frame`."""
+
+    frame: Frame
+    counts: dict[str, int] = field(default_factory=dict)
+    dropped: np.ndarray | None = None
+
+    def note_columns(self, names: Any) -> np.ndarray | None:
+        """Count the missing values of columns; return where any of them is missing."""
+        union: np.ndarray | None = None
+        for name in sorted(names, key=self.frame.names.index):
+            mask = self.frame.column(name).missing
+            if mask is not None:
+                self._count(name, mask)
+                union = mask if union is None else union | mask
+        return union
+
+    def note_values(self, text: str, arrays: Any, columns: np.ndarray | None) -> None:
+        """Count the values that an expression made missing beyond those of its columns."""
+        mask = None
+        for array in arrays:
+            with np.errstate(all="ignore"):
+                if array.dtype.kind == "f" and np.isfinite(np.add.reduce(array)):
+                    continue
+            found = np.isnan(array) if array.dtype.kind == "f" else array < 0
+            if columns is not None:
+                found = found & ~columns
+            if found.any():
+                mask = found if mask is None else mask | found
+        if mask is not None:
+            self._count(text, mask)
+
+    def _count(self, name: str, mask: np.ndarray) -> None:
+        self.counts[name] = int(mask.sum())
+        self.dropped = mask if self.dropped is None else self.dropped | mask
+
+    def check(self, na_action: str, n_rows: int) -> None:
+        """Raise where rows may not be dropped, or none is left.
+
+        Raises
+        ------
+        DataError
+            Counts the rows by column.
+        """
+        if n_rows == 0:
+            raise DataError("no rows: the data (or the subset) are empty.")
+        if self.dropped is None:
+            return
+        count = int(self.dropped.sum())
+        if na_action == "raise":
+            raise DataError(
+                f"{count} of {n_rows} rows have missing values ({_counts(self.counts)}); na_action='raise'."
+            )
+        if count == n_rows:
+            reason = f"all because of {next(iter(self.counts))}" if len(self.counts) == 1 else _counts(self.counts)
+            raise DataError(f"no rows left: {n_rows} dropped, {reason}.")
+
+
+def row_values(given: Any, frame: Frame, what: str, index: pd.Index | None = None) -> np.ndarray:
+    """Read an argument that has one number for each row: a column's name, or an array.
+
+    Raises
+    ------
+    DataError
+        Wrong length, or a Series whose index is not that of the data.
+    """
+    if isinstance(given, str):
+        return frame.column(given).numbers
+    if isinstance(given, pd.Series) and index is not None and not given.index.equals(index):
+        raise DataError(f"{what}: the Series' index is not that of the data; reindex it, or pass its values.")
+    try:
+        values = np.asarray(given.to_numpy() if hasattr(given, "to_numpy") else given, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{what} must be a column's name or numbers, one for each row: {error}.") from error
+    if values.shape != (frame.n_rows,):
+        raise DataError(f"{what} has shape {values.shape}; the data have {frame.n_rows} rows.")
+    return values

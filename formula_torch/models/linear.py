@@ -1,0 +1,93 @@
+"""The linear model as a Gaussian log-likelihood, one term a row.
+
+    l(b, s2) = sum_i m_i log N(y_i | o_i + x_i'b, s2 / a_i)
+
+with analytic weights a_i (m_i = 1) or frequency weights m_i (a_i = 1).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from formula_torch.design import Design
+
+__all__ = ["WEIGHTS_TYPES", "LinearModel", "explained_squares", "unit_loglik"]
+
+WEIGHTS_TYPES = ("analytic", "frequency")
+
+
+@dataclass(frozen=True)
+class LinearModel:
+    """What the likelihood of a linear model needs besides the sum of squares.
+
+    Parameters
+    ----------
+    n_obs : float
+        Rows, or the sum of frequency weights.
+    log_weights : float
+        Sum of the logarithms of analytic weights.
+    weights_type : str or None
+        ``"analytic"``, ``"frequency"``, or None without weights.
+    """
+
+    n_obs: float
+    log_weights: float
+    weights_type: str | None
+
+    @staticmethod
+    def of(design: Design, weights_type: str) -> LinearModel:
+        """Count the observations of a design."""
+        if design.weights is None:
+            return LinearModel(float(design.n_rows), 0.0, None)
+        if weights_type == "frequency":
+            return LinearModel(float(design.weights.sum()), 0.0, weights_type)
+        return LinearModel(float(design.n_rows), float(design.weights.log().sum()), weights_type)
+
+    def profile_loglik(self, ssr: float) -> float:
+        """Log-likelihood at the maximum over s2 = ssr / n; infinite for a perfect fit."""
+        if ssr == 0:
+            return math.inf
+        return -self.n_obs / 2 * (math.log(2 * math.pi * ssr / self.n_obs) + 1) + self.log_weights / 2
+
+
+def unit_loglik(params: Tensor, log_scale: Tensor, x: Tensor, design: Design, weights_type: str = "analytic") -> Tensor:
+    """Log-likelihood of each row, unscaled, differentiable in the parameters: the oracle of the tests.
+
+    Parameters
+    ----------
+    params : Tensor, shape (k,)
+    log_scale : Tensor, scalar
+        Logarithm of the error variance s2.
+    x : Tensor, shape (n, k)
+        The dense model matrix.
+    design : Design
+        For response, offset and weights.
+
+    Returns
+    -------
+    Tensor, shape (n,)
+    """
+    residual = design.response - x @ params
+    weights = torch.ones_like(residual) if design.weights is None else design.weights
+    if weights_type == "frequency":
+        return -weights / 2 * (math.log(2 * math.pi) + log_scale + residual**2 / log_scale.exp())
+    return -0.5 * (math.log(2 * math.pi) + log_scale - weights.log() + weights * residual**2 / log_scale.exp())
+
+
+def explained_squares(design: Design, params: np.ndarray) -> tuple[float, float]:
+    """Weighted sums of squares of fitted values (offset included): about their mean, and about zero.
+
+    With an offset the fitted values and residuals are no longer orthogonal, and R's
+    ``summary.lm`` takes these as the explained part.
+    """
+    fitted = design.matvec(np.nan_to_num(params))
+    if design.offset is not None:
+        fitted = fitted + design.offset
+    weights = torch.ones_like(fitted) if design.weights is None else design.weights
+    mean = (weights * fitted).sum() / weights.sum()
+    return float((weights * (fitted - mean) ** 2).sum()), float((weights * fitted**2).sum())

@@ -1,0 +1,80 @@
+"""Between numpy and torch: zero-copy views, devices, sums by segment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import Tensor
+
+__all__ = ["as_tensor", "resolve_device", "segment_sum", "threads_for"]
+
+# Below this many numbers the transfer to a GPU costs more than the work saved there.
+CELLS_WORTH_A_GPU = 5_000_000
+CELLS_WORTH_A_THREAD = 1_000_000
+
+
+class _Alias:
+    """The memory of a read-only array under a writable flag; keeps its owner alive."""
+
+    def __init__(self, owner: np.ndarray) -> None:
+        interface = dict(owner.__array_interface__)
+        interface["data"] = (interface["data"][0], False)
+        self.__array_interface__ = interface
+        self.owner = owner
+
+
+def as_tensor(array: np.ndarray, device: torch.device | None = None) -> Tensor:
+    """View a numpy array as a tensor, without a copy on the CPU.
+
+    A pandas column is a read-only view, and torch warns about those although we
+    never write; the alias is cheaper and safer than silencing a global warning.
+    """
+    if not array.flags.writeable:
+        array = np.asarray(_Alias(array))
+    tensor = torch.from_numpy(array)
+    return tensor if device is None or device.type == "cpu" else tensor.to(device)
+
+
+def resolve_device(device: str, cells: int) -> torch.device:
+    """Turn the spelling ``"auto"``, ``"cpu"`` or ``"cuda"`` into a torch device.
+
+    Raises
+    ------
+    ValueError
+        Unknown spelling, or CUDA asked for where there is none.
+    """
+    if device == "auto":
+        worth = cells >= CELLS_WORTH_A_GPU and torch.cuda.is_available()
+        return torch.device("cuda" if worth else "cpu")
+    if device.split(":")[0] not in ("cpu", "cuda"):
+        raise ValueError(f"device={device!r} is not known; use 'auto', 'cpu' or 'cuda'.")
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise ValueError("device='cuda' was asked for, but torch finds no CUDA device; use device='cpu'.")
+    return torch.device(device)
+
+
+def segment_sum(values: Tensor, codes: Tensor, n_segments: int) -> Tensor:
+    """Sum the last axis of `values` by segment: shape (..., n) to (..., n_segments)."""
+    total = torch.zeros((*values.shape[:-1], n_segments), dtype=values.dtype, device=values.device)
+    return total.index_add_(-1, codes, values)
+
+
+@contextmanager
+def threads_for(cells: int) -> Iterator[None]:
+    """Run a small problem on one thread, and give the caller's setting back.
+
+    Below some 1e6 numbers a second thread gains nothing, and its spinning slows
+    the k x k algebra that follows tenfold on a machine of few cores.
+    """
+    before = torch.get_num_threads()
+    if cells >= CELLS_WORTH_A_THREAD or before == 1:
+        yield
+        return
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

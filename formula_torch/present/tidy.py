@@ -1,0 +1,87 @@
+"""broom's three tables: a row a coefficient, a row a model, a row an observation."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from formula_torch.data import as_frame
+from formula_torch.result.regression import RegressionFit
+
+__all__ = ["GLOSSARY", "augment", "glance", "tidy"]
+
+# The names of all columns these tables may have.
+GLOSSARY = {
+    "term": "name of the coefficient",
+    "estimate": "estimated coefficient",
+    "std_error": "standard error",
+    "statistic": "estimate over its standard error; F statistic in glance",
+    "p_value": "two-sided p-value",
+    "conf_low": "lower bound of the confidence interval",
+    "conf_high": "upper bound of the confidence interval",
+    "r_squared": "share of the variance explained",
+    "adj_r_squared": "R-squared adjusted for the number of coefficients",
+    "sigma": "root of the error variance",
+    "df": "degrees of freedom of the model",
+    "log_lik": "log-likelihood",
+    "aic": "Akaike's information criterion",
+    "bic": "Bayesian information criterion",
+    "deviance": "sum of squared residuals",
+    "df_residual": "residual degrees of freedom",
+    "nobs": "number of observations",
+    "fitted": "fitted value",
+    "resid": "response less fitted value",
+}
+
+
+def tidy(fit: RegressionFit, *, conf_level: float, exp: bool) -> pd.DataFrame:
+    """One row a coefficient."""
+    interval = fit.conf_int(1 - conf_level)
+    change = np.exp if exp else np.asarray
+    return pd.DataFrame(
+        {
+            "term": list(fit.names),
+            "estimate": change(fit.params.to_numpy()),
+            "std_error": fit.bse.to_numpy(),
+            "statistic": fit.tvalues.to_numpy(),
+            "p_value": fit.pvalues.to_numpy(),
+            "conf_low": change(interval[0].to_numpy()),
+            "conf_high": change(interval[1].to_numpy()),
+        }
+    )
+
+
+def glance(fit: RegressionFit) -> pd.DataFrame:
+    """One row a model."""
+    return pd.DataFrame(
+        {
+            "r_squared": [fit.rsquared],
+            "adj_r_squared": [fit.rsquared_adj],
+            "sigma": [math.sqrt(fit.scale)],
+            "statistic": [fit.fvalue],
+            "p_value": [fit.f_pvalue],
+            "df": [fit.df_model],
+            "log_lik": [fit.llf],
+            "aic": [fit.aic],
+            "bic": [fit.bic],
+            "deviance": [fit.ssr],
+            "df_residual": [fit.df_resid],
+            "nobs": [fit.nobs],
+        }
+    )
+
+
+def augment(fit: RegressionFit, data: Any) -> pd.DataFrame:
+    """One row an observation: the data, fitted values and residuals."""
+    if data is None:
+        fitted, resid = fit.fittedvalues, fit.resid
+        frame = fit._held_rows("augment").used_frame()
+    else:
+        frame = as_frame(data)
+        fitted = fit.predict(data)
+        resid = pd.Series(fit.recipe.response(frame), index=frame.index) - fitted
+    table = pd.DataFrame({name: frame.table[name].to_numpy() for name in frame.names}, index=fitted.index)
+    return table.assign(fitted=fitted, resid=resid)

@@ -1,0 +1,247 @@
+"""What every fitted model shares: coefficients, their covariance, tables, predictions."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import pandas as pd
+
+from formula_torch.data import Frame, as_frame
+from formula_torch.errors import DataError, DataRemovedError, UnknownNameError
+from formula_torch.formula.dialect import fill_dots
+from formula_torch.formula.recipe import Recipe
+from formula_torch.formula.sample import Sample, row_values
+from formula_torch.inference.covariance import Covariance
+from formula_torch.numerics.tails import t_quantile, t_two_sided
+from formula_torch.result.rows import Rows
+
+if TYPE_CHECKING:
+    from formula_torch.present.table import Summary
+
+__all__ = ["Call", "Fit"]
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """How a result was asked for.
+
+    Parameters
+    ----------
+    text : str
+        The call as one would write it.
+    engine : str
+        As the summary prints it: ``torch (cpu)``.
+    refit : callable or None
+        From a formula and data to a new fit with the same options; not pickled.
+    """
+
+    text: str
+    engine: str
+    refit: Callable[[str, Any], Any] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Fit(ABC):
+    """A fitted model: named coefficients with a covariance, and the recipe to predict by.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    coefficients : array, shape (k,)
+        NaN for aliased columns.
+    covariance : Covariance
+    sample : Sample
+    call : Call
+    rows : Rows or None
+        The user's columns, shared; None once removed.
+    offset : str, bool or None
+        The offset argument: a column's name, True for an array, None without.
+    notes : tuple of str
+        Sentences for the foot of the summary.
+    """
+
+    recipe: Recipe
+    coefficients: np.ndarray
+    covariance: Covariance
+    sample: Sample
+    call: Call
+    rows: Rows | None
+    offset: str | bool | None
+    notes: tuple[str, ...]
+
+    # -- coefficients -----------------------------------------------------------------------------
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Coefficient names."""
+        return self.recipe.column_names
+
+    def _series(self, values: Any) -> pd.Series:
+        return pd.Series(np.array(values, dtype=np.float64), index=list(self.names))
+
+    @property
+    def params(self) -> pd.Series:
+        """Coefficients, shape (k,); NaN for columns dropped as dependent."""
+        return self._series(self.coefficients)
+
+    @property
+    def bse(self) -> pd.Series:
+        """Standard errors of the coefficients, shape (k,)."""
+        return self._series(np.sqrt(np.diag(self.covariance.matrix)))
+
+    @property
+    def tvalues(self) -> pd.Series:
+        """Coefficients over their standard errors; NaN where the error is zero."""
+        bse = self.bse
+        return self.params / bse.where(bse > 0)
+
+    @property
+    def pvalues(self) -> pd.Series:
+        """Two-sided p-values of the hypotheses that a coefficient is zero."""
+        return self._series(t_two_sided(self.tvalues.to_numpy(), self.covariance.df))
+
+    @property
+    def use_t(self) -> bool:
+        """Whether tests use Student's t rather than the normal."""
+        return bool(np.isfinite(self.covariance.df)) or bool(np.isnan(self.covariance.df))
+
+    def cov_params(self) -> pd.DataFrame:
+        """Covariance matrix of the coefficients, shape (k, k); NaN for aliased columns."""
+        return pd.DataFrame(self.covariance.matrix.copy(), index=list(self.names), columns=list(self.names))
+
+    def conf_int(self, alpha: float = 0.05) -> pd.DataFrame:
+        """Confidence intervals of the coefficients.
+
+        Parameters
+        ----------
+        alpha : float
+            One less the confidence level.
+
+        Returns
+        -------
+        DataFrame, shape (k, 2)
+            Columns 0 (lower) and 1 (upper), as statsmodels.
+        """
+        if not 0 < alpha < 1:
+            raise ValueError(f"alpha={alpha} must lie between 0 and 1.")
+        reach = t_quantile(1 - alpha / 2, self.covariance.df) * self.bse
+        return pd.DataFrame({0: self.params - reach, 1: self.params + reach})
+
+    @property
+    def used(self) -> pd.Series:
+        """True for the rows of the data that the model used, shape (n_total,)."""
+        rows = self._held_rows("used")
+        return pd.Series(rows.sample.used.copy(), index=rows.frame.index)
+
+    # -- predictions ------------------------------------------------------------------------------
+
+    def predict(self, newdata: Any = None, *, offset: Any = None, unseen: str = "error") -> pd.Series:
+        """Predict the mean response.
+
+        Parameters
+        ----------
+        newdata : table, optional
+            New rows; without it, the rows of the fit.
+        offset : str or array of shape (n,), optional
+            Needed where the fit was given its offset as an array.
+        unseen : {"error", "nan"}
+            What to do with a factor level that the fit did not see.
+
+        Returns
+        -------
+        Series, shape (n,)
+            On the index of `newdata`; NaN where a predictor is missing.
+
+        Raises
+        ------
+        DataError
+            Unseen levels, or the offset is needed.
+        UnknownNameError
+            A column is missing.
+        """
+        if newdata is None:
+            return self.fittedvalues
+        frame = as_frame(newdata)
+        design = self.recipe.apply(frame, unseen=unseen)
+        eta = design.matvec(np.nan_to_num(self.coefficients)).numpy()
+        for part in (design.offset, self._new_offset(frame, offset)):
+            eta = eta if part is None else eta + np.asarray(part)
+        return pd.Series(eta, index=frame.index)
+
+    def _new_offset(self, frame: Frame, offset: Any) -> np.ndarray | None:
+        if offset is None and self.offset is None:
+            return None
+        if offset is None and not isinstance(self.offset, str):
+            raise DataError("the model was fitted with an array as offset; pass predict(newdata, offset=...).")
+        return row_values(self.offset if offset is None else offset, frame, "offset", frame.index)
+
+    @property
+    @abstractmethod
+    def fittedvalues(self) -> pd.Series:
+        """Fitted values of the rows used, on the user's index."""
+
+    def _held_rows(self, what: str) -> Rows:
+        if self.rows is None:
+            raise DataRemovedError(
+                f"{what} needs the rows of the data, which this result no longer holds; use augment(data), "
+                "or fit again."
+            )
+        return self.rows
+
+    def _row_series(self, values: Any) -> pd.Series:
+        return pd.Series(np.asarray(values), index=self.sample.index)
+
+    # -- life -------------------------------------------------------------------------------------
+
+    def update(self, formula: str, data: Any = None) -> Self:
+        """Fit again with another formula, everything else as it was.
+
+        Parameters
+        ----------
+        formula : str
+            A whole formula, or one in which ``.`` stands for the old side:
+            ``". ~ . + x"``, ``"log(.) ~ ."``.
+        data : table, optional
+            Needed where the new formula reads columns that the old one did not.
+        """
+        text = fill_dots(formula, self.recipe.formula.text)
+        if self.call.refit is None:
+            raise DataRemovedError("this result was unpickled or stripped; fit again instead of updating.")
+        if data is not None:
+            return self.call.refit(text, data)
+        try:
+            return self.call.refit(text, self._held_rows("update").frame)
+        except UnknownNameError as error:
+            raise UnknownNameError(
+                f"{error} The result holds only the columns it used; pass update(formula, data)."
+            ) from None
+
+    def remove_data(self) -> Self:
+        """Return the result without its rows; everything already known stays."""
+        bare = replace(self.sample, used=np.ones(0, dtype=bool), index=None)
+        return replace(self, rows=None, call=replace(self.call, refit=None), sample=bare)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.remove_data().__dict__
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    # -- presentation -----------------------------------------------------------------------------
+
+    @abstractmethod
+    def summary(self, alpha: float = 0.05) -> Summary:
+        """Tables of the fit."""
+
+    def __str__(self) -> str:
+        return str(self.summary())
+
+    def _repr_html_(self) -> str:
+        return self.summary().as_html()

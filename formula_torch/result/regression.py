@@ -1,0 +1,295 @@
+"""Results of regressions under the names statsmodels gives them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import pandas as pd
+
+from formula_torch.inference.residuals import ResidualStatistics, residual_statistics
+from formula_torch.models.linear import LinearModel
+from formula_torch.numerics.tails import f_sf
+from formula_torch.result.fit import Fit
+from formula_torch.solvers.least_squares import LeastSquares
+
+if TYPE_CHECKING:
+    from formula_torch.present.table import Summary
+
+__all__ = ["RegressionFit"]
+
+
+@dataclass(frozen=True, eq=False)
+class RegressionFit(Fit):
+    """A linear regression.
+
+    Besides what every ``Fit`` has, the names below are those of statsmodels' results.
+    Sums of squares are weighted sums over rows; without a constant in the columns
+    they are about zero rather than about the mean.
+
+    Parameters
+    ----------
+    solution : LeastSquares
+    model : LinearModel
+    explained : tuple of float or None
+        With an offset: sums of squares of the fitted values, about their mean and about zero.
+    statistics : ResidualStatistics or None
+        Kept when the rows are removed.
+
+    Examples
+    --------
+    >>> import formula_torch as ft
+    >>> fit = ft.fit("ntv_rich ~ area", ft.datasets.plant_richness())
+    >>> fit.params.round(5).to_dict()
+    {'Intercept': 1.33605, 'area': 0.35574}
+    >>> round(fit.rsquared, 5)
+    0.82779
+    """
+
+    solution: LeastSquares
+    model: LinearModel
+    explained: tuple[float, float] | None = None
+    statistics: ResidualStatistics | None = None
+
+    # -- size -------------------------------------------------------------------------------------
+
+    @property
+    def nobs(self) -> float:
+        """Number of observations: rows, or the sum of frequency weights."""
+        return self.model.n_obs
+
+    @property
+    def k_constant(self) -> int:
+        """1 where the columns span the constant, else 0."""
+        return int(self.solution.implicit_constant)
+
+    @property
+    def df_model(self) -> float:
+        """Rank of the columns, less the constant."""
+        return float(self.solution.rank - self.k_constant)
+
+    @property
+    def df_resid(self) -> float:
+        """Observations less the rank."""
+        return self.nobs - self.solution.rank
+
+    # -- sums of squares --------------------------------------------------------------------------
+
+    @property
+    def ssr(self) -> float:
+        """Sum of squared residuals."""
+        return self.solution.ssr
+
+    @property
+    def centered_tss(self) -> float:
+        """Total sum of squares about the mean."""
+        return self.solution.totals.centred if self.explained is None else self.explained[0] + self.ssr
+
+    @property
+    def uncentered_tss(self) -> float:
+        """Total sum of squares about zero."""
+        return self.solution.totals.uncentred if self.explained is None else self.explained[1] + self.ssr
+
+    @property
+    def _tss(self) -> float:
+        return self.centered_tss if self.k_constant else self.uncentered_tss
+
+    @property
+    def ess(self) -> float:
+        """Explained sum of squares."""
+        return self._tss - self.ssr
+
+    @property
+    def scale(self) -> float:
+        """Error variance, ssr / df_resid; NaN without degrees of freedom."""
+        return _ratio(self.ssr, self.df_resid)
+
+    @property
+    def mse_resid(self) -> float:
+        """Mean squared error of the residuals: ``scale``."""
+        return self.scale
+
+    @property
+    def mse_model(self) -> float:
+        """Explained sum of squares over df_model."""
+        return _ratio(self.ess, self.df_model)
+
+    @property
+    def mse_total(self) -> float:
+        """Total sum of squares over its degrees of freedom."""
+        return _ratio(self._tss, self.df_resid + self.df_model)
+
+    # -- goodness of fit --------------------------------------------------------------------------
+
+    @property
+    def rsquared(self) -> float:
+        """Share of the variance explained; NaN for a constant response."""
+        if self.solution.constant_response and self.k_constant:
+            return math.nan
+        return 1 - _ratio(self.ssr, self._tss)
+
+    @property
+    def rsquared_adj(self) -> float:
+        """R-squared adjusted for the number of coefficients."""
+        return 1 - _ratio(self.nobs - self.k_constant, self.df_resid) * (1 - self.rsquared)
+
+    @property
+    def fvalue(self) -> float:
+        """F statistic of the hypothesis that every slope is zero; NaN for a perfect fit."""
+        if self.solution.perfect or math.isnan(self.rsquared):
+            return math.nan
+        return _ratio(self.mse_model, self.mse_resid)
+
+    @property
+    def f_pvalue(self) -> float:
+        """p-value of ``fvalue``."""
+        return f_sf(self.fvalue, self.df_model, self.df_resid)
+
+    @property
+    def llf(self) -> float:
+        """Gaussian log-likelihood at the estimates, with the error variance ssr / n."""
+        return self.model.profile_loglik(self.ssr)
+
+    @property
+    def aic(self) -> float:
+        """-2 llf + 2 rank (the error variance is not counted, as in statsmodels)."""
+        return -2 * self.llf + 2 * self.solution.rank
+
+    @property
+    def bic(self) -> float:
+        """-2 llf + log(n) rank."""
+        return -2 * self.llf + math.log(self.nobs) * self.solution.rank
+
+    def info_criteria(self, crit: str, dk_params: int = 0) -> float:
+        """Return an information criterion; smaller is better.
+
+        Parameters
+        ----------
+        crit : {"aic", "bic", "aicc", "hqic"}
+        dk_params : int
+            Parameters to count beyond the coefficients; 1 counts the error variance.
+        """
+        k = self.solution.rank + dk_params
+        penalties = {
+            "aic": 2.0 * k,
+            "aicc": 2.0 * k * _ratio(self.nobs, self.nobs - k - 1),
+            "bic": math.log(self.nobs) * k,
+            "hqic": 2 * math.log(math.log(self.nobs)) * k,
+        }
+        if crit not in penalties:
+            raise ValueError(f"crit={crit!r} is not known; use one of {', '.join(penalties)}.")
+        return -2 * self.llf + penalties[crit]
+
+    @property
+    def eigenvals(self) -> np.ndarray:
+        """Eigenvalues of X'WX, largest first."""
+        return self.solution.singular_values**2
+
+    @property
+    def condition_number(self) -> float:
+        """Largest over smallest singular value of the (weighted) columns, as they are."""
+        values = self.solution.singular_values
+        return _ratio(float(values[0]), float(values[-1])) if len(values) else math.nan
+
+    # -- rows -------------------------------------------------------------------------------------
+
+    @property
+    def fittedvalues(self) -> pd.Series:
+        """Fitted values of the rows used (offset included), on the user's index."""
+        design = self._held_rows("fittedvalues").design(self.recipe)
+        fitted = design.matvec(np.nan_to_num(self.coefficients))
+        return self._row_series(fitted if design.offset is None else fitted + design.offset)
+
+    @property
+    def resid(self) -> pd.Series:
+        """Response less fitted values, on the user's index."""
+        design = self._held_rows("resid").design(self.recipe)
+        return self._row_series(design.response - design.matvec(np.nan_to_num(self.coefficients)))
+
+    @property
+    def wresid(self) -> pd.Series:
+        """Residuals times the root of the weights."""
+        weights = self._held_rows("wresid").weight_values()
+        return self.resid if weights is None else self.resid * np.sqrt(weights)
+
+    @property
+    def resid_pearson(self) -> pd.Series:
+        """Weighted residuals over the root of the error variance."""
+        return self.wresid / math.sqrt(self.scale)
+
+    @property
+    def residual_statistics(self) -> ResidualStatistics:
+        """Durbin-Watson, omnibus and Jarque-Bera statistics of the residuals."""
+        if self.statistics is not None:
+            return self.statistics
+        if self.model.weights_type == "frequency":
+            return residual_statistics(self.resid.to_numpy(), self._held_rows("residual_statistics").weight_values())
+        return residual_statistics(self.wresid.to_numpy())
+
+    def remove_data(self) -> Self:
+        """Return the result without its rows; the summary and predictions stay."""
+        return replace(super().remove_data(), statistics=self.residual_statistics)
+
+    # -- tables -----------------------------------------------------------------------------------
+
+    def summary(
+        self,
+        alpha: float = 0.05,
+        *,
+        xname: list[str] | None = None,
+        yname: str | None = None,
+        title: str | None = None,
+        stars: str | None = None,
+    ) -> Summary:
+        """Tables of the fit with statsmodels' look.
+
+        Parameters
+        ----------
+        alpha : float
+            One less the confidence level of the intervals.
+        xname, yname : optional
+            Names to print instead of the coefficients' and the response's.
+        title : str, optional
+        stars : {"stars", "emoji"}, optional
+            Mark coefficients by p-value; the emoji flex an arm below 0.05 and shrug above.
+        """
+        from formula_torch.present.regression import regression_summary
+
+        return regression_summary(self, alpha=alpha, xname=xname, yname=yname, title=title, stars=stars)
+
+    def tidy(self, *, conf_level: float = 0.95, exp: bool = False) -> pd.DataFrame:
+        """One row a coefficient: term, estimate, std_error, statistic, p_value, conf_low, conf_high.
+
+        Parameters
+        ----------
+        conf_level : float
+        exp : bool
+            Exponentiate estimates and interval bounds; errors stay on the log scale.
+        """
+        from formula_torch.present.tidy import tidy
+
+        return tidy(self, conf_level=conf_level, exp=exp)
+
+    def glance(self) -> pd.DataFrame:
+        """One row of statistics of the whole fit."""
+        from formula_torch.present.tidy import glance
+
+        return glance(self)
+
+    def augment(self, data: Any = None) -> pd.DataFrame:
+        """Data with the columns ``fitted`` and ``resid``.
+
+        Parameters
+        ----------
+        data : table, optional
+            By default the columns and rows of the fit; after the rows were removed, pass them.
+        """
+        from formula_torch.present.tidy import augment
+
+        return augment(self, data)
+
+
+def _ratio(numerator: float, denominator: float) -> float:
+    return numerator / denominator if denominator > 0 else math.nan

@@ -1,0 +1,1 @@
+"""Floor 4: solvers, which see an objective or a design, never a model."""
