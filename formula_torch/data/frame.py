@@ -20,7 +20,7 @@ import pandas as pd
 
 from formula_torch.errors import DataError, UnknownNameError
 
-__all__ = ["Column", "Factor", "Frame", "as_frame", "suggest"]
+__all__ = ["Column", "Factor", "Frame", "all_finite", "as_frame", "factor_of", "suggest"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,8 +138,9 @@ class Column:
             raise DataError(f"column `{self.name}` holds categories, and a number is needed here.")
         if self.series.dtype == nw.Object:
             return np.array([np.nan if _is_missing(v) else float(v) for v in self.series.to_list()])
-        if self.series.dtype == nw.Float64 and not self.series.null_count():
-            return np.asarray(self.series.to_numpy())
+        native = self.series.to_native()
+        if isinstance(native, pd.Series) and native.dtype == np.dtype(np.float64):
+            return native.to_numpy()
         return np.asarray(self.series.cast(nw.Float64).to_numpy(), dtype=np.float64)
 
     @cached_property
@@ -174,17 +175,26 @@ class Column:
         return pd.Series(pd.Categorical(values, categories=categories) if categories else values, dtype=None)
 
     @cached_property
+    def finite(self) -> bool:
+        """True if every value is a finite number; False says nothing."""
+        return all_finite(self.numbers)
+
+    @cached_property
     def missing(self) -> np.ndarray | None:
         """True where the value is missing, shape (n,), or None where there is none."""
         if self.kind in ("number", "bool"):
-            # One pass without a temporary: a sum is finite only if every term is a number.
-            with np.errstate(all="ignore"):
-                if np.isfinite(np.add.reduce(self.numbers)):
-                    return None
+            if self.finite:
+                return None
             mask = np.isnan(self.numbers)
         else:
             mask = self.factor.codes < 0
         return mask if mask.any() else None
+
+
+def all_finite(values: np.ndarray) -> bool:
+    """Tell in one pass without a temporary: a sum is finite only if every term is (or it overflows)."""
+    with np.errstate(all="ignore"):
+        return bool(np.isfinite(np.add.reduce(values)))
 
 
 def _is_missing(value: Any) -> bool:

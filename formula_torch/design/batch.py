@@ -21,32 +21,32 @@ class Batch:
     ----------
     k : int
         Length of the parameter vector.
-    n_rows : int
     bases, numeric, factors
         The blocks of the design, cut to these rows.
-    extra : Tensor, shape (m, n_rows), optional
+    scratch : Tensor, shape (m + extra, n_rows)
+        Where to write; another batch may overwrite it.
+    extra : sequence of Tensor, shape (n_rows,) each
         Further rows kept below the numeric columns (a response, a constant).
     """
 
     def __init__(
         self,
         k: int,
-        n_rows: int,
         bases: Bases,
         numeric: NumericBlock,
         factors: Sequence[FactorBlock],
-        device: torch.device,
-        extra: Tensor | None = None,
+        scratch: Tensor,
+        extra: Sequence[Tensor] = (),
     ) -> None:
-        m, more = len(numeric.products), 0 if extra is None else len(extra)
+        m = len(numeric.products)
         self.k = k
         self.columns = numeric.columns
         self.factors = factors
-        self.rows = torch.empty(m + more, n_rows, dtype=torch.float64, device=device)
+        self.rows = scratch
         self.numeric = self.rows[:m]
         numeric.fill(bases, self.numeric)
-        if extra is not None:
-            self.rows[m:] = extra
+        for row, values in zip(self.rows[m:], extra, strict=True):
+            row.copy_(values)
         self.values = [f.values(bases) for f in factors]
 
     def matvec(self, beta: np.ndarray) -> Tensor:

@@ -12,7 +12,7 @@ data frame lies in memory; sums over rows are unscaled.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -31,6 +31,8 @@ __all__ = ["BATCH_ROWS", "Design"]
 BATCH_ROWS = 65_536
 # A dense matrix above this size is refused before it is allocated.
 DENSE_LIMIT_BYTES = 4 * 2**30
+
+Extra = Callable[[slice], Sequence[Tensor]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,41 +133,66 @@ class Design:
 
     # -- products -------------------------------------------------------------------------------
 
-    def form(self, extra: Tensor | None = None) -> Batch:
-        """Write out these rows for several products; meant for one batch."""
-        return Batch(self.k, self.n_rows, self.bases, self.numeric, self.factors, self.device, extra)
+    def formed(self, extra: Extra | None = None, n_extra: int = 0) -> Iterator[tuple[slice, Batch]]:
+        """Write out block after block of rows, each into the same memory (fresh pages cost more than the sums).
+
+        Parameters
+        ----------
+        extra : callable, optional
+            From a slice of rows to further columns to carry along, `n_extra` of them.
+
+        Yields
+        ------
+        rows : slice
+        batch : Batch
+            Valid until the next one.
+        """
+        height = len(self.numeric.products) + n_extra
+        scratch = self.empty(height, min(BATCH_ROWS, self.n_rows))
+        start = 0
+        for part in self.batches():
+            rows = slice(start, start + part.n_rows)
+            more = extra(rows) if extra else ()
+            yield rows, Batch(self.k, part.bases, part.numeric, part.factors, scratch[:, : part.n_rows], more)
+            start += part.n_rows
+
+    def form(self) -> Batch:
+        """Write out all rows at once; meant for few."""
+        scratch = self.empty(len(self.numeric.products), self.n_rows)
+        return Batch(self.k, self.bases, self.numeric, self.factors, scratch)
 
     def matvec(self, beta: np.ndarray) -> Tensor:
         """X @ beta, shape (n,); NaN where a level is missing."""
-        return torch.cat([batch.form().matvec(beta) for batch in self.batches()])
+        out = self.empty(self.n_rows)
+        for rows, batch in self.formed():
+            out[rows] = batch.matvec(beta)
+        return out
 
     def rmatvec(self, r: Tensor) -> np.ndarray:
         """X' r, an unscaled sum over rows, shape (k,)."""
-        total, start = np.zeros(self.k), 0
-        for batch in self.batches():
-            total += batch.form().rmatvec(r[start : start + batch.n_rows])
-            start += batch.n_rows
+        total = np.zeros(self.k)
+        for rows, batch in self.formed():
+            total += batch.rmatvec(r[rows])
         return total
 
-    def gram(self, extra: Tensor | None = None) -> np.ndarray:
+    def gram(self, extra: Extra | None = None, n_extra: int = 0) -> np.ndarray:
         """[X, extra]' diag(weights) [X, extra], an unscaled sum over rows.
 
         Parameters
         ----------
-        extra : Tensor, shape (m, n), optional
-            Further columns (the response, a constant), placed last.
+        extra : callable, optional
+            From a slice of rows to further columns (the response, a constant), placed last.
+        n_extra : int
+            How many these are.
 
         Returns
         -------
-        array, shape (k + m, k + m)
+        array, shape (k + n_extra, k + n_extra)
         """
         refuse_large(self.k, self.k, "the cross-product matrix")
-        sums = GramSums(self.k, self.numeric, self.factors, 0 if extra is None else len(extra))
-        start = 0
-        for batch in self.batches():
-            part = None if extra is None else extra[:, start : start + batch.n_rows]
-            sums.add(batch.form(part), batch.weights)
-            start += batch.n_rows
+        sums = GramSums(self.k, self.numeric, self.factors, n_extra)
+        for rows, batch in self.formed(extra, n_extra):
+            sums.add(batch, None if self.weights is None else self.weights[rows])
         return sums.assemble()
 
     def block(self) -> Tensor:

@@ -66,6 +66,11 @@ class Expression:
     source: str
     variables: dict[str, str] = field(default_factory=dict, hash=False, compare=False)
 
+    @property
+    def is_column(self) -> bool:
+        """Whether it is one column as it stands."""
+        return self.source in self.variables
+
 
 @dataclass(frozen=True)
 class Formula:

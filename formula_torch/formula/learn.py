@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from formula_torch.data import Frame, as_frame
+from formula_torch.data.frame import all_finite
 from formula_torch.design import Design
 from formula_torch.errors import DataError, DesignWarning, FormulaError
 from formula_torch.formula.contrasts import resolve_contrast
@@ -148,7 +149,8 @@ class _Evaluation:
         value = self.evaluator(e)
         self.columns |= self.evaluator.used
         missing = self.ledger.note_columns(self.evaluator.used)
-        self.ledger.note_values(e.text, _arrays(value), missing)
+        if not e.is_column:
+            self.ledger.note_values(e.text, _arrays(value), missing)
         return value
 
     def _value(self, e: Expression) -> Any:
@@ -241,9 +243,8 @@ class _Cut:
 
     def numbers(self, array: np.ndarray, text: str) -> np.ndarray:
         array = self.rows(array)
-        with np.errstate(all="ignore"):
-            if not np.isfinite(np.add.reduce(array)) and np.isinf(array).any():
-                self._refuse_infinite(array, text)
+        if not all_finite(array) and np.isinf(array).any():
+            self._refuse_infinite(array, text)
         return array
 
     def _refuse_infinite(self, array: np.ndarray, text: str) -> None:
@@ -254,7 +255,9 @@ class _Cut:
 
     def column(self, name: str) -> np.ndarray:
         if name not in self.columns:
-            self.columns[name] = self.numbers(self.frame.column(name).numbers, name)
+            column = self.frame.column(name)
+            read = self.rows(column.numbers) if column.finite else self.numbers(column.numbers, name)
+            self.columns[name] = read
         return self.columns[name]
 
     def encode(self, value: Any, text: str, hints: list[str]) -> tuple[Encoding, Any]:

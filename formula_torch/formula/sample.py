@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from formula_torch.data import Frame
+from formula_torch.data.frame import all_finite
 from formula_torch.errors import DataError
 
 __all__ = ["Ledger", "Sample", "row_values"]
@@ -83,9 +84,8 @@ class Ledger:
         """Count the values that an expression made missing beyond those of its columns."""
         mask = None
         for array in arrays:
-            with np.errstate(all="ignore"):
-                if array.dtype.kind == "f" and np.isfinite(np.add.reduce(array)):
-                    continue
+            if array.dtype.kind == "f" and all_finite(array):
+                continue
             found = np.isnan(array) if array.dtype.kind == "f" else array < 0
             if columns is not None:
                 found = found & ~columns

@@ -139,10 +139,11 @@ def ifelse(condition: Any, yes: Any, no: Any) -> np.ndarray:
     """Choose elementwise; missing where the condition is."""
     if not isinstance(condition, Logical):
         condition = Logical(np.asarray(to_numbers(condition), dtype=np.float64))
-    chosen = np.where(condition.values != 0, _branch(yes), _branch(no))
-    if chosen.dtype.kind in "UO":
-        return np.where(np.isnan(condition.values), None, chosen.astype(object))
-    return np.where(np.isnan(condition.values), np.nan, chosen.astype(np.float64))
+    chosen = np.where(condition.values != 0, np.asarray(_branch(yes)), np.asarray(_branch(no)))
+    text = chosen.dtype.kind in "UO"
+    chosen = chosen.astype(object if text else np.float64)
+    chosen[np.isnan(condition.values)] = None if text else np.nan
+    return chosen
 
 
 def _branch(value: Any) -> Any:

@@ -51,7 +51,8 @@ def residual_statistics(residuals: np.ndarray, counts: np.ndarray | None = None)
     if squares == 0 or n < 2:
         return ResidualStatistics(*[math.nan] * 7)
     centred = residuals - float(m @ residuals) / n
-    m2, m3, m4 = (float(m @ centred**p) / n for p in (2, 3, 4))
+    squared = centred * centred
+    m2, m3, m4 = float(m @ squared) / n, float(m @ (squared * centred)) / n, float(m @ (squared * squared)) / n
     skew, kurtosis = (m3 / m2**1.5, m4 / m2**2) if m2 > 0 else (math.nan, math.nan)
     jarque_bera = n / 6 * (skew**2 + (kurtosis - 3) ** 2 / 4)
     omnibus = _skew_z(skew, n) ** 2 + _kurtosis_z(kurtosis, n) ** 2 if n >= 8 else math.nan

@@ -5,22 +5,24 @@ These matrices are k x k; numpy and LAPACK on the CPU beat any device here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import torch
-from scipy.linalg import lapack, solve_triangular
+from scipy.linalg import solve_triangular
 from torch import Tensor
 
-__all__ = ["Rank", "Root", "cholesky_root", "gram_suspects", "independent_columns", "tall_qr"]
+__all__ = ["Rank", "Root", "cholesky_root", "gram_rank", "independent_columns", "tall_qr"]
 
 # A column is dependent when its distance to the span of the earlier ones is below the rounding
 # of the linear combination itself: eps times a modest factor for the accumulation of n products.
 RANK_TOLERANCE = 2e-13
 # From a Gram matrix only dependencies down to the square root of its own rounding can be told.
 GRAM_TOLERANCE = 1e-10
+EXACT_SVD = 64
+POWER_STEPS = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,11 +39,12 @@ class Root:
     @cached_property
     def inverse(self) -> np.ndarray:
         """R^-1, shape (k, k)."""
-        return solve_triangular(self.r, np.eye(len(self.r)))
+        return solve_triangular(self.r, np.eye(len(self.r)), check_finite=False)
 
     def solve(self, v: np.ndarray) -> np.ndarray:
         """(X'X)^-1 v."""
-        return solve_triangular(self.r, solve_triangular(self.r, v, trans="T"))
+        half = solve_triangular(self.r, v, trans="T", check_finite=False)
+        return solve_triangular(self.r, half, check_finite=False)
 
     @cached_property
     def inverse_gram(self) -> np.ndarray:
@@ -50,12 +53,27 @@ class Root:
 
     @cached_property
     def condition(self) -> float:
-        """Condition number of X with columns scaled to unit length (1-norm estimate)."""
+        """Condition number of X with columns scaled to unit length (a close estimate above 64 columns)."""
         if not len(self.r):
             return 1.0
-        scaled = self.r / np.linalg.norm(self.r, axis=0)
-        rcond, _ = lapack.dtrcon(np.asfortranarray(scaled))
-        return float(1 / rcond) if rcond > 0 else np.inf
+        scaled = Root(self.r / np.linalg.norm(self.r, axis=0))
+        if len(self.r) <= EXACT_SVD:
+            values = np.linalg.svd(scaled.r, compute_uv=False)
+            return float(values[0] / values[-1]) if values[-1] > 0 else np.inf
+        return float(
+            np.sqrt(_largest(lambda v: scaled.r.T @ (scaled.r @ v), len(self.r)) * _largest(scaled.solve, len(self.r)))
+        )
+
+
+def _largest(apply: Callable[[np.ndarray], np.ndarray], k: int) -> float:
+    """Largest eigenvalue of a positive matrix by power iteration, within a few per cent."""
+    # A start with no symmetry that a design could be orthogonal to.
+    v = np.cos(np.arange(k) ** 2)
+    size = 0.0
+    for _ in range(POWER_STEPS):
+        v = apply(v / np.linalg.norm(v))
+        size = float(np.linalg.norm(v))
+    return size
 
 
 def cholesky_root(gram: np.ndarray) -> Root | None:
@@ -123,7 +141,7 @@ def independent_columns(r: np.ndarray) -> Rank:
         rest -= q[:, :p] @ second
         distance, share = float(np.linalg.norm(rest)), first + second
         if distance <= 1e-6 * sizes[j] or p == m:
-            b = solve_triangular(root[:p, kept], share) if p else share
+            b = solve_triangular(root[:p, kept], share, check_finite=False) if p else share
             terms = np.abs(b) * sizes[kept]
             if p == m or distance <= RANK_TOLERANCE * (sizes[j] + terms.sum()):
                 dependent[j] = [kept[i] for i in np.flatnonzero(terms > 1e-9 * sizes[j])]
@@ -133,18 +151,21 @@ def independent_columns(r: np.ndarray) -> Rank:
     return Rank(kept, dependent, Root(root[: len(kept), kept]))
 
 
-def gram_suspects(gram: np.ndarray) -> Rank:
-    """Do the same from a Gram matrix, for designs too wide for a QR; blind below 1e-5 of a column."""
+def gram_rank(gram: np.ndarray) -> Rank:
+    """Do the same from a Gram matrix, for designs too large for a QR; blind below 1e-5 of a column."""
     k = len(gram)
+    whole = cholesky_root(gram)
+    if whole is not None and (np.diag(whole.r) ** 2 > GRAM_TOLERANCE * np.diag(gram)).all():
+        return Rank(list(range(k)), {}, whole)
     root = np.zeros((k, k))
     kept: list[int] = []
     dependent: dict[int, list[int]] = {}
     for j in range(k):
         p = len(kept)
-        share = solve_triangular(root[:p, :p], gram[kept, j], trans="T") if p else np.zeros(0)
+        share = solve_triangular(root[:p, :p], gram[kept, j], trans="T", check_finite=False) if p else np.zeros(0)
         pivot = gram[j, j] - share @ share
         if pivot <= GRAM_TOLERANCE * gram[j, j]:
-            b = solve_triangular(root[:p, :p], share) if p else share
+            b = solve_triangular(root[:p, :p], share, check_finite=False) if p else share
             terms = np.abs(b) * np.sqrt(np.diag(gram)[kept])
             dependent[j] = [kept[i] for i in np.flatnonzero(terms > 1e-4 * np.sqrt(gram[j, j]))]
             continue

@@ -23,22 +23,27 @@ from torch import Tensor
 
 from formula_torch.design import Design
 from formula_torch.numerics.double_double import DoubleDouble, dd_matmul, dd_sum
-from formula_torch.numerics.triangular import Rank, cholesky_root, gram_suspects, independent_columns, tall_qr
+from formula_torch.numerics.triangular import Rank, cholesky_root, gram_rank, independent_columns, tall_qr
 from formula_torch.solvers.standardise import Standardised, standardise
 
 __all__ = ["LeastSquares", "Totals", "least_squares"]
 
 EPS = float(np.finfo(np.float64).eps)
-# (X'X)^-1 from a Gram matrix loses twice the digits of the condition number: 1e-16 * 100**2 = 1e-12.
-CHOLESKY_CONDITION = 100.0
-# A QR costs 2 n k**2 flops; above this many n k**2 (some seconds) only the Gram matrix is affordable.
+# (X'X)^-1 from a Gram matrix loses twice the digits of the condition number: 1e-16 * 300**2 = 1e-11,
+# and 1e-9 where a QR (2 n k**2 flops against n k**2 / 2, and less parallel) would take long.
+CHOLESKY_CONDITION = 300.0
+CHOLESKY_CONDITION_LARGE = 3000.0
+QR_CHEAP = 1e8
+# Above this many n k**2 (some seconds) only the Gram matrix is affordable.
 QR_BUDGET = 4e10
+QR_CELLS = 500_000
 # Double-double costs some 40 flops for one. By n k**2: a matter of course when tiny, where the
 # columns are not well conditioned when small, and where they are ill conditioned when larger.
 EXACT_TINY = 2e4
 EXACT_SMALL = 2e6
 EXACT_BUDGET = 1e8
 EXACT_CONDITION = 1e4
+EXACT_COLUMNS = 64
 EXACT_CELLS = 500_000
 
 
@@ -133,13 +138,17 @@ def least_squares(design: Design) -> LeastSquares:
     [0.9167, 2.25]
     """
     z = standardise(design)
-    gram = z.design.gram(torch.stack([z.response, torch.ones_like(z.response)]))
+    one = torch.ones((), dtype=torch.float64, device=design.device)
+    gram = z.design.gram(lambda rows: (z.response(rows), one), n_extra=2)
     k = design.k
     root = cholesky_root(gram[:k, :k])
-    if root is not None and root.condition <= CHOLESKY_CONDITION:
+    work = design.n_rows * k**2
+    if root is not None and root.condition <= (CHOLESKY_CONDITION if work <= QR_CHEAP else CHOLESKY_CONDITION_LARGE):
         rank = Rank(list(range(k)), {}, root)
-        tiny = design.n_rows * k**2 <= EXACT_TINY
-        answer = _exact(z, rank) if tiny else _corrected(z, rank, gram[:k, k], steps=1, method="cholesky")
+        answer = _exact(z, rank) if work <= EXACT_TINY else _corrected(z, rank, gram[:k, k], 1, "cholesky")
+    elif work > QR_BUDGET:
+        rank = gram_rank(gram[:k, :k])
+        answer = _corrected(z, rank, gram[:k, k], 2, "cholesky")
     else:
         rank, answer = _ill_conditioned(z, gram)
     return _report(z, gram, rank, answer)
@@ -147,18 +156,17 @@ def least_squares(design: Design) -> LeastSquares:
 
 def _ill_conditioned(z: Standardised, gram: np.ndarray) -> tuple[Rank, _Answer]:
     k = z.design.k
-    if z.design.n_rows * k**2 > QR_BUDGET:
-        rank = gram_suspects(gram[:k, :k])
-        return rank, _corrected(z, rank, gram[:k, k], steps=2, method="cholesky")
-    rank = independent_columns(tall_qr(_root_weighted(z))[:, :k])
+    rank = independent_columns(tall_qr(_root_weighted(z)))
     work = z.design.n_rows * len(rank.kept) ** 2
-    if work <= EXACT_SMALL or (work <= EXACT_BUDGET and rank.root.condition > EXACT_CONDITION):
+    affordable = work <= EXACT_SMALL or (work <= EXACT_BUDGET and rank.root.condition > EXACT_CONDITION)
+    if affordable and 0 < len(rank.kept) <= EXACT_COLUMNS:
         return rank, _exact(z, rank)
-    return rank, _corrected(z, rank, gram[:k, k], steps=3, method="qr")
+    return rank, _corrected(z, rank, gram[:k, k], 3, "qr")
 
 
 def _root_weighted(z: Standardised) -> Iterator[Tensor]:
-    for batch in z.design.batches():
+    k = z.design.k
+    for batch in z.design.batches(max(2 * k, QR_CELLS // k)):
         rows = batch.block()
         yield rows if batch.weights is None else rows * batch.weights.sqrt()
 
@@ -174,10 +182,9 @@ def _corrected(z: Standardised, rank: Rank, xy: np.ndarray, steps: int, method: 
         gradient, ssr = _residual_pass(z, beta)
         delta = rank.root.solve(gradient[rank.kept])
         beta[rank.kept] += delta
-    inner = z.back[np.ix_(rank.kept, rank.kept)]
     return _Answer(
         params=z.params(beta)[rank.kept],
-        inverse_gram=inner @ rank.root.inverse_gram @ inner.T,
+        inverse_gram=z.covariance(rank.root.inverse_gram, rank.kept),
         beta=beta[rank.kept],
         ssr=max(ssr - delta @ gradient[rank.kept], 0.0),
         method=method,
@@ -186,14 +193,12 @@ def _corrected(z: Standardised, rank: Rank, xy: np.ndarray, steps: int, method: 
 
 def _residual_pass(z: Standardised, beta: np.ndarray) -> tuple[np.ndarray, float]:
     """X'W r and r'W r for r = u - Z beta, in one pass over the row blocks."""
-    gradient, ssr, start = np.zeros(z.design.k), 0.0, 0
-    for batch in z.design.batches():
-        formed = batch.form()
-        residual = z.response[start : start + batch.n_rows] - formed.matvec(beta)
-        weighted = residual if batch.weights is None else residual * batch.weights
-        gradient += formed.rmatvec(weighted)
+    gradient, ssr, weights = np.zeros(z.design.k), 0.0, z.design.weights
+    for rows, batch in z.design.formed():
+        residual = z.response(rows).sub_(batch.matvec(beta))
+        weighted = residual if weights is None else residual * weights[rows]
+        gradient += batch.rmatvec(weighted)
         ssr += float(weighted @ residual)
-        start += batch.n_rows
     return gradient, ssr
 
 
@@ -211,7 +216,7 @@ def _exact(z: Standardised, rank: Rank) -> _Answer:
         inverse = inverse + dd_matmul(inverse, _identity_minus(dd_matmul(gram, inverse)))
     beta = dd_matmul(DoubleDouble.of(p), dd_matmul(inverse, qu[:, None]))
     # Z back to X: the large terms of the intercept cancel, so this too is done in 32 digits.
-    back = DoubleDouble.of(torch.from_numpy(z.back[np.ix_(rank.kept, rank.kept)]))
+    back = DoubleDouble.of(torch.from_numpy(z.back(rank.kept)))
     to_x = dd_matmul(back, DoubleDouble.of(p))
     to_x_t = DoubleDouble(to_x.hi.mT, to_x.lo.mT)
     params = dd_matmul(back, beta)[:, 0] / torch.tensor(z.scale, dtype=torch.float64)
@@ -276,7 +281,7 @@ def _report(z: Standardised, gram: np.ndarray, rank: Rank, answer: _Answer) -> L
     return LeastSquares(
         params=params,
         inverse_gram=inverse_gram,
-        root=rank.root.r @ np.linalg.inv(z.back[np.ix_(rank.kept, rank.kept)]),
+        root=z.root(rank.root.r, rank.kept),
         kept=rank.kept,
         dependent=rank.dependent,
         ssr=0.0 if perfect else answer.ssr / z.scale**2,

@@ -31,25 +31,59 @@ class Standardised:
     ----------
     design : Design
         The standardised regressors.
-    response : Tensor, shape (n,)
-        ``(y - offset - shift) * scale``.
-    back : array, shape (k, k)
-        beta_x = back @ beta_z / scale (+ shift on the constant).
+    source : Design
+        The design as it came.
+    scales, shifts : array, shape (k,)
+        Column j of Z is (x_j - shifts_j) * scales_j.
     shift, scale : float
+        Those of the response.
     """
 
     design: Design
-    response: Tensor
-    back: np.ndarray
+    source: Design
+    scales: np.ndarray
+    shifts: np.ndarray
     shift: float
     scale: float
 
     def params(self, beta: np.ndarray) -> np.ndarray:
-        """Coefficients of Z to coefficients of X, both of shape (k,)."""
-        params = self.back @ beta / self.scale
+        """Coefficients of Z to coefficients of X, both of shape (k,): b_j s_j, less b_j s_j c_j on the constant."""
+        params = beta * self.scales / self.scale
         if self.design.constant is not None:
-            params[self.design.constant] += self.shift
+            params[self.design.constant] += self.shift - params @ self.shifts
         return params
+
+    def covariance(self, matrix: np.ndarray, kept: list[int]) -> np.ndarray:
+        """(Z'Z)^-1 of the kept columns to (X'X)^-1: the constant's row and column take up the shifts."""
+        scales, shifts = self.scales[kept], self.shifts[kept]
+        moved = matrix * scales * scales[:, None]
+        if self.design.constant is not None:
+            c = kept.index(self.design.constant)
+            moved[c] -= shifts @ moved
+            moved[:, c] -= moved @ shifts
+        return moved
+
+    def root(self, r: np.ndarray, kept: list[int]) -> np.ndarray:
+        """A root of Z'Z to a root of X'X: x_j = z_j / s_j + c_j 1."""
+        moved = r / self.scales[kept]
+        if self.design.constant is not None:
+            moved += np.outer(r[:, kept.index(self.design.constant)], self.shifts[kept])
+        return moved
+
+    def back(self, kept: list[int]) -> np.ndarray:
+        """The matrix that carries coefficients of Z to X (but for `scale` and `shift`), exact in float64."""
+        back = np.diag(self.scales[kept])
+        if self.design.constant is not None:
+            back[kept.index(self.design.constant)] -= (self.scales * self.shifts)[kept]
+        return back
+
+    def response(self, rows: slice) -> Tensor:
+        """``(y - offset - shift) * scale`` of some rows."""
+        assert self.source.y is not None
+        u = self.source.y[rows] - self.shift
+        if self.source.offset is not None:
+            u.sub_(self.source.offset[rows])
+        return u if self.scale == 1 else u.mul_(self.scale)
 
     def exact_response(self, batch: Design) -> DoubleDouble:
         """Response of a row block in double-double: y - offset - shift need not round."""
@@ -79,6 +113,13 @@ def _location_and_spread(rows: Tensor, centred: bool) -> tuple[np.ndarray, np.nd
     return centre.cpu().numpy(), spread.cpu().numpy()
 
 
+def _sampled_response(design: Design) -> Tensor:
+    stride = max(1, design.n_rows // SAMPLE_ROWS)
+    assert design.y is not None
+    sampled = design.y[::stride] if design.offset is None else design.y[::stride] - design.offset[::stride]
+    return sampled if bool((sampled != sampled[0]).any()) else design.response
+
+
 def _sampled(design: Design) -> Design:
     stride = max(1, design.n_rows // SAMPLE_ROWS)
     bases = tuple(base[::stride] for base in design.bases)
@@ -96,25 +137,20 @@ def _numeric_moments(design: Design, centred: bool) -> tuple[np.ndarray, np.ndar
 
 def standardise(design: Design) -> Standardised:
     """Choose shifts and power-of-two scales for the columns and the response."""
-    constant = design.constant
-    response = design.response
-    centred = constant is not None
-    back = np.eye(design.k)
+    centred = design.constant is not None
+    scales, shifts = np.ones(design.k), np.zeros(design.k)
     numeric = design.numeric
     if len(numeric.products):
         centre, spread = _numeric_moments(design, centred)
         numeric = NumericBlock(numeric.products, numeric.columns, centre, _power_of_two(spread))
-        back[numeric.columns, numeric.columns] = numeric.scale
-        if constant is not None:
-            slopes = numeric.columns != constant
-            back[constant, numeric.columns[slopes]] = -(numeric.scale * numeric.shift)[slopes]
+        scales[numeric.columns], shifts[numeric.columns] = numeric.scale, numeric.shift
     factors = tuple(_scaled(f, design) for f in design.factors)
     for f in factors:
-        back[f.columns, f.columns] = f.scale
-    y_centre, y_spread = _location_and_spread(response[:: max(1, design.n_rows // SAMPLE_ROWS)], centred)
+        scales[f.columns] = f.scale
+    y_centre, y_spread = _location_and_spread(_sampled_response(design), centred)
     shift, scale = float(y_centre), float(_power_of_two(y_spread))
     scaled = replace(design, numeric=numeric, factors=factors)
-    return Standardised(scaled, (response - shift) * scale, back, shift, scale)
+    return Standardised(scaled, design, scales, shifts, shift, scale)
 
 
 def _scaled(block: FactorBlock, design: Design) -> FactorBlock:
