@@ -92,7 +92,7 @@ def fit(
     >>> import formula_torch as ft
     >>> visits = ft.datasets.visits()
     >>> ft.fit("drvisits ~ private + medicaid + age", visits).params.round(4).to_dict()
-    {'Intercept': 2.8286, 'private': 0.8757, 'medicaid': 0.7795, 'age': 0.0422}
+    {'Intercept': 1.2418, 'private': 1.2969, 'medicaid': 1.5388, 'age': 0.063}
     """
     _check_spelling("engine", engine, ENGINES)
     _check_spelling("weights_type", weights_type, WEIGHTS_TYPES)
@@ -153,7 +153,7 @@ def _check_linear(problem: Problem, weights_type: str) -> None:
 def _warn(problem: Problem, solution: LeastSquares, model: LinearModel) -> None:
     names = problem.design.names
     if solution.dependent:
-        lines = [f"`{names[j]}` depends on {_listed(names, on)}" for j, on in list(solution.dependent.items())[:5]]
+        lines = [f"`{names[j]}` {_dependency(names, on)}" for j, on in list(solution.dependent.items())[:5]]
         more = f", and {len(solution.dependent) - 5} more" if len(solution.dependent) > 5 else ""
         warnings.warn(
             f"dropped {len(solution.dependent)} of {len(names)} columns as exactly collinear: "
@@ -178,8 +178,12 @@ def _warn(problem: Problem, solution: LeastSquares, model: LinearModel) -> None:
         )
 
 
+def _dependency(names: tuple[str, ...], on: list[int]) -> str:
+    return f"depends on {_listed(names, on)}" if on else "is constant"
+
+
 def _listed(names: tuple[str, ...], positions: list[int]) -> str:
-    shown = ", ".join(f"`{names[i]}`" for i in positions[:4]) or "nothing (it is zero)"
+    shown = ", ".join(f"`{names[i]}`" for i in positions[:4])
     return shown + (f" and {len(positions) - 4} others" if len(positions) > 4 else "")
 
 

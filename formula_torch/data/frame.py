@@ -166,11 +166,7 @@ class Column:
             if isinstance(plain.dtype, pd.CategoricalDtype):
                 return plain
             return plain.astype(object).where(plain.notna(), None)
-        categories = (
-            self.series.cat.get_categories().to_list() if self.series.dtype in (nw.Enum, nw.Categorical) else None
-        )
-        if categories is not None and self.series.dtype == nw.Categorical:
-            categories = sorted(categories)
+        categories = self.series.dtype.categories if isinstance(self.series.dtype, nw.Enum) else None
         values = self.series.cast(nw.String).to_list()
         return pd.Series(pd.Categorical(values, categories=categories) if categories else values, dtype=None)
 
