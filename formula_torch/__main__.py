@@ -46,7 +46,9 @@ def main(arguments: list[str] | None = None) -> None:
     arguments : list of str, optional
         By default those of the command line.
     """
-    parser = argparse.ArgumentParser(prog="python -m formula_torch", description="A first look, and facts for bug reports.")
+    parser = argparse.ArgumentParser(
+        prog="python -m formula_torch", description="A first look, and facts for bug reports."
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     for name, command in COMMANDS.items():
         commands.add_parser(name, help=(command.__doc__ or "").splitlines()[0])

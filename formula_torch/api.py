@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+import weakref
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -125,7 +126,7 @@ def fit(
         coefficients=solution.params,
         covariance=IID()(Moments(solution.inverse_gram, scale, df_resid if df_resid > 0 else np.nan)),
         sample=problem.sample,
-        call=Call(f"fit({formula!r})", f"{engine} ({place.type})", partial(fit, **options)),
+        call=Call(f"fit({formula!r})", f"{engine} ({place.type})", partial(fit, **options), _reference(data)),
         rows=Rows.of(problem, weights, offset),
         offset=offset if offset is None or isinstance(offset, str) else True,
         notes=tuple(_notes(problem, solution, model)),
@@ -133,6 +134,14 @@ def fit(
         model=model,
         explained=explained,
     )
+
+
+def _reference(data: Any) -> Callable[[], Any]:
+    """Refer to the user's table without keeping it alive; a dict cannot be referred to."""
+    try:
+        return weakref.ref(data)
+    except TypeError:
+        return lambda: None
 
 
 def _check_spelling(argument: str, given: str, known: tuple[str, ...]) -> None:
@@ -152,6 +161,10 @@ def _check_linear(problem: Problem, weights_type: str) -> None:
 
 def _warn(problem: Problem, solution: LeastSquares, model: LinearModel) -> None:
     names = problem.design.names
+    for factor, level in problem.recipe.lost_factors.items():
+        warnings.warn(
+            f"`{factor}` has a single level ({level!r}) in the rows used; it is dropped.", DesignWarning, stacklevel=3
+        )
     if solution.dependent:
         lines = [f"`{names[j]}` {_dependency(names, on)}" for j, on in list(solution.dependent.items())[:5]]
         more = f", and {len(solution.dependent) - 5} more" if len(solution.dependent) > 5 else ""

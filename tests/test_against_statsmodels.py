@@ -82,7 +82,9 @@ def data(visits) -> pd.DataFrame:
     draw = np.random.default_rng(3)
     n = len(visits)
     extra = {"region": draw.choice(["north", "south", "west"], n), "sex": draw.choice(["f", "m"], n)}
-    return visits.assign(**extra, old=visits["age"] > 78, few=visits["chronic"].clip(upper=4), w=draw.uniform(0.5, 2, n))
+    return visits.assign(
+        **extra, old=visits["age"] > 78, few=visits["chronic"].clip(upper=4), w=draw.uniform(0.5, 2, n)
+    )
 
 
 def agree(ours, theirs, scale: float = 0.0) -> None:

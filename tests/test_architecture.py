@@ -38,7 +38,12 @@ def imported_rooms(path: Path) -> set[str]:
     """Rooms that a module imports, but for methods of a result that call `present`."""
     tree = ast.parse(path.read_text())
     inside = {n for f in ast.walk(tree) if isinstance(f, ast.FunctionDef) for n in ast.walk(f)}
-    typing = {n for i in ast.walk(tree) if isinstance(i, ast.If) and ast.unparse(i.test) == "TYPE_CHECKING" for n in ast.walk(i)}
+    typing = {
+        n
+        for i in ast.walk(tree)
+        if isinstance(i, ast.If) and ast.unparse(i.test) == "TYPE_CHECKING"
+        for n in ast.walk(i)
+    }
     found = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("formula_torch."):
@@ -67,6 +72,9 @@ def test_import_loads_nothing_heavy_and_is_quick() -> None:
         "heavy = {'torch', 'pandas', 'numpy', 'scipy', 'matplotlib', 'formulaic', 'narwhals'} & set(sys.modules); "
         "print(seconds, sorted(heavy))"
     )
-    runs = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout for _ in range(3)]
+    runs = [
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+        for _ in range(3)
+    ]
     assert all("[]" in run for run in runs)
     assert min(float(run.split()[0]) for run in runs) < 0.05

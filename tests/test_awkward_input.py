@@ -13,7 +13,14 @@ import pyarrow as pa
 import pytest
 
 import formula_torch as ft
-from formula_torch.errors import CollinearityWarning, DataError, DesignWarning, FormulaError, FormulaTorchError, UnknownNameError
+from formula_torch.errors import (
+    CollinearityWarning,
+    DataError,
+    DesignWarning,
+    FormulaError,
+    FormulaTorchError,
+    UnknownNameError,
+)
 
 
 def close(a, b, rtol: float = 1e-9) -> None:
@@ -184,7 +191,9 @@ def test_numbers_stored_as_text_stay_a_factor_with_a_hint(messy) -> None:
 # -- types ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("dtype", ["Int64", "Float64", "int8", "uint16", "float32", "int64[pyarrow]", "double[pyarrow]"])
+@pytest.mark.parametrize(
+    "dtype", ["Int64", "Float64", "int8", "uint16", "float32", "int64[pyarrow]", "double[pyarrow]"]
+)
 def test_numeric_types_are_plain_numbers(messy, dtype: str) -> None:
     expected = ft.fit("y ~ k + I(k^2)", messy)
     close(ft.fit("y ~ k + I(k^2)", messy.assign(k=messy["k"].astype(dtype))).params, expected.params)
@@ -199,7 +208,9 @@ def test_nullable_types_with_missing_values(messy, dtype: str) -> None:
     assert "k: 1" in str(fit)
 
 
-@pytest.mark.parametrize("dtype", [object, "str", "string[python]", "string[pyarrow]", "category", pd.ArrowDtype(pa.string())])
+@pytest.mark.parametrize(
+    "dtype", [object, "str", "string[python]", "string[pyarrow]", "category", pd.ArrowDtype(pa.string())]
+)
 def test_text_types_are_factors(messy, dtype) -> None:
     fit = ft.fit("y ~ g", messy.assign(g=messy["g"].astype(dtype)))
     close(fit.params, ft.fit("y ~ g", messy).params)

@@ -27,19 +27,12 @@ _LEXEME = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-_CONSTANTS = {
-    "TRUE": "True",
-    "FALSE": "False",
-    "T": "True",
-    "F": "False",
-    "NULL": "None",
-    "True": "True",
-    "False": "False",
-}
+_CONSTANTS = {"TRUE": "True", "FALSE": "False", "NULL": "None", "True": "True", "False": "False", "None": "None"}
+_WORDS = {"and", "or", "not", "in"}
 # R's logical operators bind looser than comparisons, as Python's words do and its symbols do not.
 _OPERATORS = {"^": "**", "&": " and ", "|": " or ", "!": " not ", "%in%": " in ", "%%": "%", "%/%": "//"}
-_SHOWN = {"^": "**"}
-_SPACED = {"+", "-", "*", "/", "**", "^", "<", ">", "<=", ">=", "==", "!=", "&", "|", "%in%", "%%", "%/%", "%", "//"}
+_SHOWN = {"^": "**", "not": "not "}
+_SPACED = set("+ - * / ** ^ < > <= >= == != & | %in% %% %/% % // and or in".split())
 
 
 @dataclass(frozen=True)
@@ -101,7 +94,7 @@ class Formula:
 def tokens(text: str) -> list[Token]:
     """Cut text into tokens, without the spaces."""
     found = (Token(m.lastgroup or "", m.group()) for m in _LEXEME.finditer(text))
-    return [t for t in found if t.kind != "space"]
+    return [Token("operator", t.text) if t.text in _WORDS else t for t in found if t.kind != "space"]
 
 
 def parse(text: str, columns: Callable[[frozenset[str]], list[str]] | None = None) -> Formula:
@@ -198,8 +191,15 @@ def _skeleton(stream: list[Token], text: str, dot: Callable[[], list[str]]) -> t
         return by_text[found.text]
 
     pieces: list[str] = []
+    before: list[Token] | None = None
     for piece in _pieces(stream):
         head = piece[0]
+        if before and _is_term(before) and _is_term(piece):
+            raise FormulaError(
+                f"in {text!r} there is no operator between {_show(before)!r} and {_show(piece)!r}; a name with "
+                "spaces goes in backticks."
+            )
+        before = piece
         if head.kind in ("name", "quoted"):
             pieces.append(placeholder(expression(piece)))
         elif head.text == ".":
@@ -210,6 +210,10 @@ def _skeleton(stream: list[Token], text: str, dot: Callable[[], list[str]]) -> t
         else:
             pieces.append(_operator(head, pieces, text))
     return " ".join(pieces), expressions
+
+
+def _is_term(piece: list[Token]) -> bool:
+    return piece[0].kind in ("name", "quoted", "number", "string")
 
 
 def _pieces(stream: list[Token]) -> Iterator[list[Token]]:
@@ -270,7 +274,7 @@ def expression(stream: list[Token] | str) -> Expression:
 
 def _translate(token: Token, following: str, variables: dict[str, str]) -> str:
     if token.kind == "operator":
-        return _OPERATORS.get(token.text, token.text)
+        return f" {token.text} " if token.text in _WORDS else _OPERATORS.get(token.text, token.text)
     if token.kind == "name" and following == "=":
         return token.text.replace(".", "_")
     if token.kind == "name" and following == "(":

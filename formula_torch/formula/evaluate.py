@@ -179,6 +179,8 @@ class _Walk:
         if name is None:
             raise FormulaError(f"{key!r} is not part of the formula language.")
         frame = self.evaluator.frame
+        if name not in frame.names and name in ("T", "F"):
+            return name == "T"
         if name not in frame.names and name in SPECIAL:
             return SPECIAL[name]
         if name not in frame.names and name not in frame.duplicated:
@@ -239,7 +241,7 @@ class _Walk:
             raise FormulaError("offset(...) must be a term of its own: y ~ x + offset(log(n)).")
         raise UnknownNameError(
             f"{name}(...) is not a function of the formula language{suggest(name, KNOWN)} "
-            f"Pass your own as functions={{{last!r}: ...}}."
+            f"Pass your own as functions={{{last!r}: ...}} and call it {last}(...)."
         )
 
     def _quoted(self, args: list[Any]) -> Any:

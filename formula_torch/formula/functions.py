@@ -39,7 +39,7 @@ def _largest(*xs: Any) -> Any:
 _SAME_NAME = """
     abs arccos arcsin arctan cbrt ceil clip cos cosh exp exp2 expm1 floor log10 log1p log2 maximum minimum
     power reciprocal sign sin sinh sqrt square tan tanh trunc
-""".split()  # noqa: SIM905 - a paragraph reads better than a column
+""".split()
 
 ELEMENTWISE: dict[str, Callable[..., Any]] = {
     **{name: getattr(np, name) for name in _SAME_NAME},

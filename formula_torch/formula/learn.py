@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 from formula_torch.data import Frame, as_frame
 from formula_torch.data.frame import all_finite
 from formula_torch.design import Design
-from formula_torch.errors import DataError, DesignWarning, FormulaError
+from formula_torch.errors import DataError, FormulaError
 from formula_torch.formula.contrasts import resolve_contrast
 from formula_torch.formula.dialect import Expression, Formula, expression, parse
 from formula_torch.formula.encode import Encoding, Levels, Monomial, Numbers, assemble, column_names
@@ -209,7 +208,6 @@ class _Evaluation:
             columns=tuple(sorted(self.columns)),
             response_columns=tuple(sorted(self.response_columns)),
         )
-        _warn_lost_terms(recipe)
         design = assemble(terms, encodings, names, values, cut.n_rows)
         design = replace(design, **self._row_tensors(cut, offsets))
         return Problem(recipe, design, Sample(0, 0, np.ones(0, dtype=bool), 0, {}, 0, None), self.frame, tuple(hints))
@@ -297,15 +295,3 @@ def _check_weights(weights: np.ndarray, frame: Frame) -> None:
             row = int(np.flatnonzero(bad)[0])
             label = row if frame.index is None else frame.index[row]
             raise DataError(f"weights are {what} in {int(bad.sum())} rows, first in row {label!r}.")
-
-
-def _warn_lost_terms(recipe: Recipe) -> None:
-    for encoding in recipe.encodings.values():
-        if isinstance(encoding, Levels) and len(encoding.levels) == 1:
-            used = any(n for t in recipe.terms for p in t.pieces for n in recipe.names[p] if encoding.text in n)
-            if not used:
-                warnings.warn(
-                    f"`{encoding.text}` has a single level ({encoding.levels[0]!r}) in the rows used; it is dropped.",
-                    DesignWarning,
-                    stacklevel=2,
-                )

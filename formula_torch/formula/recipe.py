@@ -78,6 +78,13 @@ class Recipe:
         return tuple(":".join(self.encodings[f].text for f in t.factors) or "Intercept" for t in self.terms)
 
     @property
+    def lost_factors(self) -> dict[str, Any]:
+        """Factors of a single level that no column represents, with that level."""
+        written = " ".join(self.column_names)
+        single = (e for e in self.encodings.values() if isinstance(e, Levels) and len(e.levels) == 1)
+        return {e.text: e.levels[0] for e in single if f"{e.text}[" not in written}
+
+    @property
     def response_name(self) -> str:
         """The left-hand side, as printed."""
         return "" if self.formula.response is None else self.formula.response.text

@@ -81,6 +81,8 @@ def _expand(formula: Formula) -> list[tuple[str, ...]]:
         named = {**formula.expressions, **formula.offsets}
         detail = re.sub(r"\x1b\[[\d;]*m", "", str(error)).split("\n")[0]
         detail = re.sub(r"\bf\d+\b", lambda m: named[m.group()].text if m.group() in named else m.group(), detail)
+        if "argument" in detail:
+            detail = "an operator has nothing to work on."
         raise FormulaError(f"the formula {formula.text!r} cannot be read: {detail}") from None
     return [tuple(f.expr for f in term.factors if f.expr != "1") for term in parsed]
 

@@ -48,18 +48,17 @@ class Table:
 
     def as_html(self) -> str:
         """HTML table."""
-        return tabulate([list(r) for r in self.rows], self.header or (), tablefmt="html", disable_numparse=True)
+        return self._tabulated("html")
 
     def as_latex_tabular(self) -> str:
         """LaTeX tabular with booktabs rules."""
-        align = ["left", *["right"] * (max(map(len, self.rows), default=1) - 1)]
-        return tabulate(
-            [list(r) for r in self.rows],
-            self.header or (),
-            tablefmt="latex_booktabs",
-            disable_numparse=True,
-            colalign=align if self.rows else None,
-        )
+        return self._tabulated("latex_booktabs")
+
+    def _tabulated(self, style: str) -> str:
+        rows = [list(row) for row in self.rows]
+        pairs = ["left", "right", "left", "right"]
+        align = pairs if self.header is None else ["left", *["right"] * (len(self.header) - 1)]
+        return tabulate(rows, self.header or (), tablefmt=style, disable_numparse=True, colalign=align)
 
     def as_csv(self) -> str:
         """Comma-separated values."""

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 __all__ = ["Call", "Fit"]
 
 
+def _nothing() -> None:
+    """Return None: there is no table to refer to."""
+
+
 @dataclass(frozen=True, eq=False)
 class Call:
     """How a result was asked for.
@@ -37,14 +41,17 @@ class Call:
         As the summary prints it: ``torch (cpu)``.
     refit : callable or None
         From a formula and data to a new fit with the same options; not pickled.
+    table : callable
+        Returns the table the user passed while that still exists, else None.
     """
 
     text: str
     engine: str
     refit: Callable[[str, Any], Any] | None = None
+    table: Callable[[], Any] = _nothing
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Fit(ABC):
     """A fitted model: named coefficients with a covariance, and the recipe to predict by.
 
@@ -206,7 +213,8 @@ class Fit(ABC):
             A whole formula, or one in which ``.`` stands for the old side:
             ``". ~ . + x"``, ``"log(.) ~ ."``.
         data : table, optional
-            Needed where the new formula reads columns that the old one did not.
+            By default the columns held by the result and, for a formula that reads others,
+            the table it was fitted on, as long as that exists.
         """
         text = fill_dots(formula, self.recipe.formula.text)
         if self.call.refit is None:
@@ -216,14 +224,16 @@ class Fit(ABC):
         try:
             return self.call.refit(text, self._held_rows("update").frame)
         except UnknownNameError as error:
+            if (table := self.call.table()) is not None:
+                return self.call.refit(text, table)
             raise UnknownNameError(
-                f"{error} The result holds only the columns it used; pass update(formula, data)."
+                f"{error} The result holds only the columns it used, and its table is gone; pass update(formula, data)."
             ) from None
 
     def remove_data(self) -> Self:
         """Return the result without its rows; everything already known stays."""
         bare = replace(self.sample, used=np.ones(0, dtype=bool), index=None)
-        return replace(self, rows=None, call=replace(self.call, refit=None), sample=bare)
+        return replace(self, rows=None, call=replace(self.call, refit=None, table=_nothing), sample=bare)
 
     def __getstate__(self) -> dict[str, Any]:
         return self.remove_data().__dict__

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["RegressionFit"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class RegressionFit(Fit):
     """A linear regression.
 
@@ -52,6 +52,11 @@ class RegressionFit(Fit):
     model: LinearModel
     explained: tuple[float, float] | None = None
     statistics: ResidualStatistics | None = None
+
+    def __repr__(self) -> str:
+        return (
+            f"<{type(self).__name__} {self.recipe.formula.text!r}: {self.nobs:g} observations, R2 {self.rsquared:.4g}>"
+        )
 
     # -- size -------------------------------------------------------------------------------------
 

@@ -13,8 +13,18 @@ from formula_torch.models.linear import LinearModel, unit_loglik
 from formula_torch.solvers import least_squares as module
 from formula_torch.solvers.least_squares import least_squares
 
-FORMULAS = ["y ~ x + z", "y ~ x * g", "y ~ g * h", "y ~ poly(z, 3) : g + h - 1", "y ~ C(g, Sum) * z", "y ~ x:z + I(x^2) + h"]
-DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"))]
+FORMULAS = [
+    "y ~ x + z",
+    "y ~ x * g",
+    "y ~ g * h",
+    "y ~ poly(z, 3) : g + h - 1",
+    "y ~ C(g, Sum) * z",
+    "y ~ x:z + I(x^2) + h",
+]
+DEVICES = [
+    "cpu",
+    pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")),
+]
 
 
 @pytest.fixture

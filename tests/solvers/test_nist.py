@@ -29,7 +29,9 @@ MAX_DIGITS = 15.9
 
 def digits(ours, exact) -> float:
     """Log relative error of the worst number."""
-    errors = [abs(float((Fraction(float(a)) - Fraction(b)) / (Fraction(b) or 1))) for a, b in zip(ours, exact, strict=True)]
+    errors = [
+        abs(float((Fraction(float(a)) - Fraction(b)) / (Fraction(b) or 1))) for a, b in zip(ours, exact, strict=True)
+    ]
     return min(MAX_DIGITS, -np.log10(max(errors)) if max(errors) else MAX_DIGITS)
 
 
@@ -43,7 +45,10 @@ def exact_fit(name: str, data: pd.DataFrame) -> tuple[list[float], list[float]]:
         columns = ([] if name.startswith("NoInt") else [[Fraction(1)] * len(y)]) + list(x.values())
     k = len(columns)
     identity = [[Fraction(int(i == j)) for j in range(k)] for i in range(k)]
-    rows = [[sum(a * b for a, b in zip(p, q, strict=True)) for q in [*columns, y]] + identity[i] for i, p in enumerate(columns)]
+    rows = [
+        [sum(a * b for a, b in zip(p, q, strict=True)) for q in [*columns, y]] + identity[i]
+        for i, p in enumerate(columns)
+    ]
     for i in range(k):
         rows[i] = [v / rows[i][i] for v in rows[i]]
         for j in range(k):
@@ -62,7 +67,9 @@ def test_digits_reach_the_ceiling(name: str) -> None:
         warnings.simplefilter("ignore", CollinearityWarning)  # Filip's powers deserve it
         fit = ft.fit(FORMULAS[name], data)
     certified = CERTIFIED[name]["exact"]
-    for ours, ceiling, exact in zip((fit.params, fit.bse), exact_fit(name, data), (certified["coef"], certified["se"]), strict=True):
+    for ours, ceiling, exact in zip(
+        (fit.params, fit.bse), exact_fit(name, data), (certified["coef"], certified["se"]), strict=True
+    ):
         assert digits(ours, exact) >= digits(ceiling, exact) - 0.5
 
 
@@ -74,4 +81,6 @@ def test_analysis_of_variance(name: str) -> None:
     groups = {g: [Fraction(float(v)) for v in part] for g, part in data.groupby("g")["y"]}
     within = sum(sum((v - sum(vs) / len(vs)) ** 2 for v in vs) for vs in groups.values())
     assert fit.ssr == pytest.approx(float(within), rel=1e-12)
-    assert fit.rsquared == pytest.approx(float(CERTIFIED[name]["certified"]["r2"]), rel=1e-3 if name == "SmLs07" else 1e-9)
+    assert fit.rsquared == pytest.approx(
+        float(CERTIFIED[name]["certified"]["r2"]), rel=1e-3 if name == "SmLs07" else 1e-9
+    )
