@@ -284,7 +284,7 @@ def _report(z: Standardised, gram: np.ndarray, rank: Rank, answer: _Answer) -> L
         root=z.root(rank.root.r, rank.kept),
         kept=rank.kept,
         dependent=rank.dependent,
-        ssr=0.0 if perfect else answer.ssr / z.scale**2,
+        ssr=0.0 if perfect else float(answer.ssr / z.scale**2),
         totals=totals,
         implicit_constant=_spans_constant(z, gram, rank),
         condition=rank.root.condition,
