@@ -390,7 +390,7 @@ def test_row_arguments_must_match_the_data(messy) -> None:
 def test_unseen_level(messy) -> None:
     fit = ft.fit("z ~ g * k", messy)
     new = pd.DataFrame({"g": ["a", "new"], "k": [1, 1]})
-    with pytest.raises(DataError, match="levels that were not in the data .*: new"):
+    with pytest.raises(DataError, match=r"levels that were not in the data .*: new"):
         fit.predict(new)
     assert fit.predict(new, unseen="nan").isna().tolist() == [False, True]
 

@@ -5,6 +5,7 @@
 #
 # A case is our formula, R's where it is spelled otherwise, and how far the two must agree:
 # "same": coefficients too; "span": all but coefficients and their errors, as the columns differ and their span does not.
+# dependent: whether our columns are collinear, as R's are in a "same" case where coefficients are NA.
 
 suppressPackageStartupMessages({
   library(splines)
@@ -81,7 +82,8 @@ case <- function(formula, r = formula, kind = "same", options = list(), subset =
   }
   fit <- call_lm(r, data, weights, subset, options$offset)
   if (!is.null(fit$weights)) rows <- fit$weights > 0
-  asked <- list(formula = formula, r_formula = r, kind = kind, options = as.object(options))
+  dependent <- kind == "same" && anyNA(coef(fit))
+  asked <- list(formula = formula, r_formula = r, kind = kind, dependent = dependent, options = as.object(options))
   c(asked, if (!is.null(columns)) list(columns = columns), results(fit, rows))
 }
 as.object <- function(x) if (length(x)) x else setNames(list(), character(0))
@@ -103,6 +105,8 @@ cases <- list(
   case("y ~ (x + z + k)^2"),
   case("y ~ (x + z + k)**3 - x:z:k"),
   case("y ~ x*z - x"),
+  case("y ~ x - 1 + 1"),
+  case("y ~ x + (z - 1)"),
   # factors and truth values
   case("y ~ a"),
   case("y ~ a + b + g + l"),
@@ -120,7 +124,7 @@ cases <- list(
   case("y ~ factor(k, levels = c(2, 0, 1, 3), labels = c('c', 'a', 'b', 'd'))"),
   case("y ~ relevel(a, ref = 'mid')*x"),
   case("y ~ relevel(factor(k), ref = '2')"),
-  case("y ~ relevel(factor(k), ref = 2)"), # R: the second level
+  case("y ~ relevel(factor(k), ref = 2)"), # R: the level at position 2
   # products of factors and numbers
   case("y ~ x*a"),
   case("y ~ a:x"),
@@ -148,13 +152,17 @@ cases <- list(
   case("y ~ (a + b)/x"),
   case("y ~ a + b %in% a"),
   span("y ~ b %in% a"),
+  case("y ~ x + a %in% (b + l)"),
+  span("y ~ b + g:b"), # R orders the factors of a term as the formula first names them
+  case("y ~ b:x + z:x"),
+  case("y ~ z:x + b:x"),
   case("y ~ x + a + x:a - a"),
   # the dot
   case("y ~ .", columns = some),
   case("y ~ . - z", columns = some),
   case("y ~ .^2", columns = some),
   case("y ~ . + I(x^2) - 1", columns = some),
-  case("y ~ .:b + x", "y ~ (x + z + a + l):b + x", columns = c(some, "b")),
+  case("y ~ .:b + x", columns = c(some, "b")),
   case("log(y2) ~ . - x", columns = c("y2", "x", "a", "g")),
   # arithmetic
   case("y ~ I(x^2) + I(x*z) + I(k^2)"),
@@ -168,6 +176,7 @@ cases <- list(
   case("y ~ log(z, 2) + log10(n) + log(n, base = 3)"),
   case("y ~ abs(x) + sign(x) + sin(z) + cos(z) + tanh(x)"),
   case("y ~ floor(z) + ceiling(x) + trunc(n) + round(z, 1)"),
+  case("y ~ round(k / 20, 1)"),
   case("y ~ pmin(x, 0.5) + pmax(x, 0, z - 4)"),
   case("y ~ x + I(pmax(x - 0.5, 0))"),
   case("y ~ log(x)"), # rows with x < 0 are missing
@@ -238,7 +247,7 @@ cases <- list(
   case("y ~ x:C(a, contr.helmert)"),
   span("y ~ C(a, contr.sum):b"),
   case("y ~ C(a, [[1, 1], [0, -2], [-1, 1]])", "y ~ C(a, cbind(c(1, 0, -1), c(1, -2, 1)))"),
-  case("y ~ C(a, c(-1, 0, 1))"), # R completes the contrast to two columns
+  case("y ~ C(a, c(-1, 0, 1))"), # R adds a column
   # cutting
   case("y ~ cut(z, 4)"),
   case("y ~ cut(k, 3)*x"),
@@ -256,6 +265,7 @@ cases <- list(
   # responses
   case("log(y2) ~ x + a"),
   case("I(y > 1) ~ x*b"),
+  case("l ~ x + z"),
   case("I(y^2) ~ poly(z, 2)"),
   case("sqrt(y2) ~ factor(k)"),
   case("y - x ~ z"),
@@ -265,8 +275,11 @@ cases <- list(
   case("y ~ a - 1", options = list(weights = "w")),
   case("y ~ x - 1", options = list(weights = "w")),
   case("y ~ x*a", options = list(weights = "w0")),
+  case("y ~ poly(x, 2) + bs(z, df = 4)", options = list(weights = "w0")),
   case("y ~ poly(x, 2) + b", options = list(weights = "f", weights_type = "frequency")),
+  case("y ~ bs(z, df = 5)", options = list(weights = "f", weights_type = "frequency")),
   case("y ~ x*a + l", options = list(weights = "f", weights_type = "frequency")),
+  case("y ~ a - 1", options = list(weights = "f", weights_type = "frequency")),
   case("y ~ x_na"),
   case("y ~ a_na*z"),
   case("y ~ x_na + a_na + log(z)"),
@@ -277,6 +290,7 @@ cases <- list(
   case("y ~ g*x", options = list(subset = "l")),
   case("y ~ z", options = list(subset = "x_na > 0")), # a missing condition is no
   case("y ~ poly(x, 2) + scale(z)", options = list(subset = "z > 2")), # R learns from all rows
+  case("y ~ bs(z, df = 5)", options = list(subset = "x > 0")),
   # dependent columns
   case("y ~ x + I(2*x) + z"),
   case("y ~ I(x + z) + x + z"),
@@ -288,7 +302,8 @@ cases <- list(
 prediction <- function(formula, r = formula, options = list()) {
   fit <- call_lm(r, mixed, options$weights, offset = options$offset)
   predicted <- suppressWarnings(predict(fit, newdata, na.action = na.pass))
-  list(formula = formula, r_formula = r, options = as.object(options), predicted = I(unname(predicted)))
+  asked <- list(formula = formula, r_formula = r, dependent = anyNA(coef(fit)) && r != "y ~ a:b")
+  c(asked, list(options = as.object(options), predicted = I(unname(predicted))))
 }
 
 predictions <- list(
