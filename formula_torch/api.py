@@ -55,7 +55,8 @@ def fit(
         A column's name, or numbers. Rows of zero weight leave the sample.
     weights_type : {"analytic", "frequency"}
         Analytic: inverse variances up to scale, as R's ``lm``. Frequency: counts of rows;
-        everything equals the fit to repeated rows.
+        everything equals the fit to repeated rows, in their order (but transforms that learn,
+        such as ``poly`` and ``scale``, learn from the rows as they stand).
     offset : str or array of shape (n,), optional
         Added to the linear predictor with coefficient 1; also ``offset(...)`` in the formula.
     engine : {"torch"}
@@ -64,7 +65,8 @@ def fit(
     na_action : {"drop", "raise"}
         Rows with missing values leave, counted by column in the summary, or are an error.
     subset : str or array of bool of shape (n,), optional
-        The rows to use: an expression (``"age > 70"``), a column's name, or a mask.
+        The rows to use: an expression (``"age > 70"``), a column's name, or a mask. Transforms
+        learn from these rows, as in statsmodels (R's learn from all).
     functions : dict of str to callable, optional
         Elementwise functions of your own that the formula may call.
 

@@ -55,6 +55,20 @@ def test_values_lost_by_a_transform_are_counted_by_term(messy) -> None:
     assert f"np.log(z): {lost}" in str(ft.fit("y ~ np.log(z)", messy))
 
 
+def test_a_row_leaves_for_a_missing_value_not_for_a_missing_ingredient(messy) -> None:
+    """As in R: a missing-value indicator keeps its rows."""
+    fit = ft.fit("z ~ is.na(x) + ifelse(is.na(x), 0, x)", messy)
+    assert fit.nobs == 60
+    assert list(fit.params.index) == ["Intercept", "is.na(x)[T.True]", "ifelse(is.na(x), 0, x)"]
+    filled = messy.assign(gone=messy["x"].isna().astype(float), x=messy["x"].fillna(0))
+    close(fit.params, ft.fit("z ~ gone + x", filled).params)
+
+
+def test_a_row_that_two_columns_lack_counts_for_both(messy) -> None:
+    messy.loc["r3", "y"] = np.nan
+    assert "2 of 60 rows dropped (y: 2, x: 1)." in str(ft.fit("y ~ x", messy))
+
+
 @pytest.mark.parametrize("formula", ["x ~ z", "z ~ x", "z ~ I(x^2)", "z ~ abs(x)"])
 def test_infinite_values_name_column_and_row(messy, formula: str) -> None:
     messy.loc["r7", "x"] = -np.inf

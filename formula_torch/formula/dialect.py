@@ -21,16 +21,18 @@ _LEXEME = re.compile(
     (?P<space>\s+)
   | (?P<string>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')
   | (?P<quoted>`[^`]+`)
-  | (?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)
+  | (?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?L?)
   | (?P<name>[^\W\d]\w*(?:\.\w+)*)
   | (?P<operator>%in%|%%|%/%|\*\*|//|==|!=|<=|>=|<-|\|\||&&|.)
     """,
     re.VERBOSE | re.DOTALL,
 )
 _CONSTANTS = {"TRUE": "True", "FALSE": "False", "NULL": "None", "True": "True", "False": "False", "None": "None"}
+_PERCENTS = {"%in%": "in", "%%": "%", "%/%": "//"}
+_OPENING, _CLOSING = ("(", "[", "{"), (")", "]", "}")
 _WORDS = {"and", "or", "not", "in"}
 # R's logical operators bind looser than comparisons, as Python's words do and its symbols do not.
-_OPERATORS = {"^": "**", "&": " and ", "|": " or ", "!": " not ", "%in%": " in ", "%%": "%", "%/%": "//"}
+_OPERATORS = {"^": "**", "&": " and ", "|": " or ", "!": " not "}
 _SHOWN = {"^": "**", "not": "not "}
 _SPACED = set("+ - * / ** ^ < > <= >= == != & | %in% %% %/% % // and or in".split())
 
@@ -235,6 +237,9 @@ def _pieces(stream: list[Token]) -> Iterator[list[Token]]:
 def _operator(token: Token, before: list[str], text: str) -> str:
     """Check and translate one operator or number between terms."""
     if token.kind == "number":
+        taken_out = token.text == "0" or (token.text == "1" and bool(before) and before[-1] == "-")
+        if taken_out and before.count("(") > before.count(")"):
+            raise FormulaError(f"in {text!r} the intercept is taken out inside brackets; write - 1 outside them.")
         power = bool(before) and before[-1] == "**"
         if not power and (token.text not in ("0", "1") or (before and before[-1] in (":", "*", "/"))):
             raise FormulaError(
@@ -262,6 +267,7 @@ def column_expression(name: str) -> Expression:
 def expression(stream: list[Token] | str) -> Expression:
     """Translate the tokens of one expression into Python syntax with placeholders."""
     stream = tokens(stream) if isinstance(stream, str) else stream
+    shown, stream = _show(stream), _bind_percents(stream)
     if len(stream) == 1 and stream[0].kind in ("name", "quoted"):
         return column_expression(stream[0].text.strip("`"))
     variables: dict[str, str] = {}
@@ -269,7 +275,56 @@ def expression(stream: list[Token] | str) -> Expression:
     for i, token in enumerate(stream):
         following = stream[i + 1].text if i + 1 < len(stream) else ""
         source.append(_translate(token, following, variables))
-    return Expression(_show(stream), "".join(source), variables)
+    return Expression(shown, "".join(source), variables)
+
+
+def _bind_percents(stream: list[Token]) -> list[Token]:
+    """Put brackets around ``a %% b``: R's %operators% bind tighter than * and /, looser than powers and signs."""
+    i = 0
+    while i < len(stream):
+        if stream[i].text in _PERCENTS:
+            start, end = _operand_before(stream, i), _operand_after(stream, i)
+            inner = [*stream[start:i], Token("operator", _PERCENTS[stream[i].text]), *stream[i + 1 : end]]
+            stream = [*stream[:start], Token("operator", "("), *inner, Token("operator", ")"), *stream[end:]]
+            i = start + len(inner) + 1
+        i += 1
+    return stream
+
+
+def _operand_before(stream: list[Token], i: int) -> int:
+    """Where the operand that ends before position `i` starts."""
+    start = i - 1
+    if start >= 0 and stream[start].text in _CLOSING:
+        depth = 1
+        while depth and start > 0:
+            start -= 1
+            depth += (stream[start].text in _CLOSING) - (stream[start].text in _OPENING)
+        start -= start > 0 and stream[start].text == "(" and stream[start - 1].kind == "name"
+    if start > 1 and stream[start - 1].text in ("^", "**"):
+        return _operand_before(stream, start - 1)
+    signed = start > 0 and stream[start - 1].text == "-"
+    unary = start == 1 or (
+        start > 1 and stream[start - 2].kind == "operator" and stream[start - 2].text not in _CLOSING
+    )
+    return max(start - 1 if signed and unary else start, 0)
+
+
+def _operand_after(stream: list[Token], i: int) -> int:
+    """Where the operand that starts after position `i` ends."""
+    end = i + 1
+    while end < len(stream) and stream[end].text in ("-", "+"):
+        end += 1
+    end += 1
+    if end < len(stream) and (stream[end - 1].text in _OPENING or stream[end].text == "("):
+        depth = int(stream[end - 1].text in _OPENING)
+        while end < len(stream):
+            depth += (stream[end].text in _OPENING) - (stream[end].text in _CLOSING)
+            end += 1
+            if depth == 0:
+                break
+    if end < len(stream) and stream[end].text in ("^", "**"):
+        return _operand_after(stream, end)
+    return min(end, len(stream))
 
 
 def _translate(token: Token, following: str, variables: dict[str, str]) -> str:
@@ -287,7 +342,7 @@ def _translate(token: Token, following: str, variables: dict[str, str]) -> str:
         key = f"_v{len(variables)}"
         variables[key] = token.text.strip("`")
         return key
-    return token.text
+    return token.text.rstrip("L") if token.kind == "number" else token.text
 
 
 def _show(stream: list[Token]) -> str:

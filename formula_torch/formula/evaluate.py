@@ -18,7 +18,7 @@ from formula_torch.data import Column, Factor, Frame
 from formula_torch.data.frame import suggest
 from formula_torch.errors import FormulaError, FormulaTorchError, UnknownNameError
 from formula_torch.formula.dialect import Expression
-from formula_torch.formula.functions import ELEMENTWISE, KNOWN, LAGS, REDUCTIONS, SPECIAL, STATEFUL
+from formula_torch.formula.functions import COLUMNWISE, ELEMENTWISE, KNOWN, LAGS, REDUCTIONS, SPECIAL, STATEFUL
 from formula_torch.formula.values import Basis, Coded, Logical, to_factor, to_numbers
 
 __all__ = ["Evaluator", "States", "monomial"]
@@ -34,6 +34,8 @@ _BINARY: dict[type, Callable[[Any, Any], Any]] = {
     ast.Mod: np.mod,
     ast.FloorDiv: np.floor_divide,
 }
+# R's constants that a column may well be named after.
+_OWN_CONSTANTS = {"T": True, "F": False, "pi": float(np.pi)}
 _COMPARE: dict[type, Callable[[Any, Any], Any]] = {
     ast.Lt: np.less,
     ast.LtE: np.less_equal,
@@ -179,8 +181,8 @@ class _Walk:
         if name is None:
             raise FormulaError(f"{key!r} is not part of the formula language.")
         frame = self.evaluator.frame
-        if name not in frame.names and name in ("T", "F"):
-            return name == "T"
+        if name not in frame.names and name in _OWN_CONSTANTS:
+            return _OWN_CONSTANTS[name]
         if name not in frame.names and name in SPECIAL:
             return SPECIAL[name]
         if name not in frame.names and name not in frame.duplicated:
@@ -220,7 +222,8 @@ class _Walk:
             if name in STATEFUL:
                 self.calls += 1
                 state = self.evaluator.states.setdefault(f"{self.text} #{self.calls}", {})
-                return function(*(_array(a) for a in args), state=state, **options)
+                read = _columnwise if name in COLUMNWISE else _argument
+                return function(*map(read, args), state=state, **options)
             return function(*args, **options)
         except TypeError as error:
             raise FormulaError(f"{name}(...) was called with arguments that it does not take: {error}.") from None
@@ -276,9 +279,14 @@ def _float(value: Any) -> Any:
     return float(value) if isinstance(value, (bool, int)) else value
 
 
-def _array(value: Any) -> Any:
-    """Columns and truth values as numbers; numbers, names and lists as they are."""
+def _argument(value: Any) -> Any:
+    """What has a value for each row as numbers; numbers, names and lists as they are."""
     return to_numbers(value) if isinstance(value, (Column, Logical, Coded, Factor, Basis)) else value
+
+
+def _columnwise(value: Any) -> Any:
+    """The same, but a basis of several columns stays one."""
+    return value if isinstance(value, Basis) else _argument(value)
 
 
 def _plain(value: Any) -> Any:

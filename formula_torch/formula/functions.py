@@ -15,9 +15,9 @@ import numpy as np
 from formula_torch.formula.contrasts import CONTRASTS
 from formula_torch.formula.polynomials import poly
 from formula_torch.formula.splines import bs, cc, cr, ns
-from formula_torch.formula.transforms import C, center, cut, factor, ifelse, relevel, scale, standardize
+from formula_torch.formula.transforms import C, center, cut, factor, ifelse, is_na, relevel, scale, standardize
 
-__all__ = ["ELEMENTWISE", "KNOWN", "LAGS", "REDUCTIONS", "SPECIAL", "STATEFUL"]
+__all__ = ["COLUMNWISE", "ELEMENTWISE", "KNOWN", "LAGS", "REDUCTIONS", "SPECIAL", "STATEFUL"]
 
 
 def _log(x: Any, base: float | None = None) -> Any:
@@ -56,6 +56,7 @@ ELEMENTWISE: dict[str, Callable[..., Any]] = {
     "pmin": _smallest,
     "pmax": _largest,
     "as_numeric": lambda x: x,
+    "as_integer": np.trunc,
 }
 
 STATEFUL: dict[str, Callable[..., Any]] = {
@@ -70,6 +71,9 @@ STATEFUL: dict[str, Callable[..., Any]] = {
     "cut": cut,
 }
 
+# Those of them that take a basis of several columns, such as poly(x, 2).
+COLUMNWISE = {"scale", "center", "standardize"}
+
 SPECIAL: dict[str, Callable[..., Any]] = {
     "I": lambda x: x,
     "C": C,
@@ -79,6 +83,7 @@ SPECIAL: dict[str, Callable[..., Any]] = {
     "ifelse": ifelse,
     "np.where": ifelse,
     "c": lambda *values: list(values),
+    "is_na": is_na,
     **CONTRASTS,
 }
 

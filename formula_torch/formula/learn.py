@@ -141,15 +141,16 @@ class _Evaluation:
         self.values = {key: self._value(e) for key, e in formula.expressions.items()}
         self.offsets = {key: self._offset(e) for key, e in formula.offsets.items()}
         for what, values in rows.items():
-            self.ledger.note_values(what, [values], None)
+            self.ledger.note_values(what, [values], ())
 
     def _evaluate(self, e: Expression) -> Any:
         self.evaluator.used = set()
         value = self.evaluator(e)
         self.columns |= self.evaluator.used
-        missing = self.ledger.note_columns(self.evaluator.used)
-        if not e.is_column:
-            self.ledger.note_values(e.text, _arrays(value), missing)
+        if e.is_column:
+            self.ledger.note_columns(self.evaluator.used)
+        else:
+            self.ledger.note_values(e.text, _arrays(value), self.evaluator.used)
         return value
 
     def _value(self, e: Expression) -> Any:
@@ -171,7 +172,8 @@ class _Evaluation:
 
     def keep(self) -> tuple[np.ndarray | None, int]:
         """Rows to use (None: all), and how many leave for a weight of zero."""
-        keep = None if self.ledger.dropped is None else ~self.ledger.dropped
+        dropped = self.ledger.dropped
+        keep = None if dropped is None else ~dropped
         weights = self.rows.get("weights")
         if weights is None:
             return keep, 0

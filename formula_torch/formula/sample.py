@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,39 +65,49 @@ def _counts(missing: dict[str, int]) -> str:
 
 @dataclass
 class Ledger:
-    """Collects missing values while a formula is evaluated on `frame`."""
+    """Collects where values are missing while a formula is evaluated on `frame`.
+
+    A row leaves when a *value* is missing, as in R: ``ifelse(is.na(x), 0, x)`` keeps it. The
+    loss is booked on the columns that explain it, the rest on the expression.
+    """
 
     frame: Frame
-    counts: dict[str, int] = field(default_factory=dict)
-    dropped: np.ndarray | None = None
+    masks: dict[str, np.ndarray] = field(default_factory=dict)
 
-    def note_columns(self, names: Any) -> np.ndarray | None:
-        """Count the missing values of columns; return where any of them is missing."""
-        union: np.ndarray | None = None
+    def note_columns(self, names: Iterable[str]) -> None:
+        """Book rows in which a column that is used as it stands is missing."""
         for name in sorted(names, key=self.frame.names.index):
-            mask = self.frame.column(name).missing
-            if mask is not None:
-                self._count(name, mask)
-                union = mask if union is None else union | mask
-        return union
+            self._book(name, self.frame.column(name).missing)
 
-    def note_values(self, text: str, arrays: Any, columns: np.ndarray | None) -> None:
-        """Count the values that an expression made missing beyond those of its columns."""
-        mask = None
+    def note_values(self, text: str, arrays: Iterable[np.ndarray], columns: Iterable[str]) -> None:
+        """Book rows in which the value of an expression of some columns is missing."""
+        lost = None
         for array in arrays:
-            if array.dtype.kind == "f" and all_finite(array):
-                continue
-            found = np.isnan(array) if array.dtype.kind == "f" else array < 0
-            if columns is not None:
-                found = found & ~columns
-            if found.any():
-                mask = found if mask is None else mask | found
-        if mask is not None:
-            self._count(text, mask)
+            found = _missing(array)
+            if found is not None:
+                lost = found if lost is None else lost | found
+        if lost is None:
+            return
+        for name in sorted(columns, key=self.frame.names.index):
+            missing = self.frame.column(name).missing
+            if missing is not None:
+                self._book(name, lost & missing)
+                lost = lost & ~missing
+        self._book(text, lost)
 
-    def _count(self, name: str, mask: np.ndarray) -> None:
-        self.counts[name] = int(mask.sum())
-        self.dropped = mask if self.dropped is None else self.dropped | mask
+    def _book(self, name: str, mask: np.ndarray | None) -> None:
+        if mask is not None and mask.any():
+            self.masks[name] = mask | self.masks[name] if name in self.masks else mask
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Column or expression to the number of rows lost by it."""
+        return {name: int(mask.sum()) for name, mask in self.masks.items()}
+
+    @property
+    def dropped(self) -> np.ndarray | None:
+        """True for the rows to drop, or None."""
+        return np.any(list(self.masks.values()), axis=0) if self.masks else None
 
     def check(self, na_action: str, n_rows: int) -> None:
         """Raise where rows may not be dropped, or none is left.
@@ -108,9 +119,10 @@ class Ledger:
         """
         if n_rows == 0:
             raise DataError("no rows: the data (or the subset) are empty.")
-        if self.dropped is None:
+        dropped = self.dropped
+        if dropped is None:
             return
-        count = int(self.dropped.sum())
+        count = int(dropped.sum())
         if na_action == "raise":
             raise DataError(
                 f"{count} of {n_rows} rows have missing values ({_counts(self.counts)}); na_action='raise'."
@@ -118,6 +130,13 @@ class Ledger:
         if count == n_rows:
             reason = f"all because of {next(iter(self.counts))}" if len(self.counts) == 1 else _counts(self.counts)
             raise DataError(f"no rows left: {n_rows} dropped, {reason}.")
+
+
+def _missing(array: np.ndarray) -> np.ndarray | None:
+    """True where numbers are NaN or codes negative; None where all numbers are finite."""
+    if array.dtype.kind != "f":
+        return array < 0
+    return None if all_finite(array) else np.isnan(array)
 
 
 def row_values(given: Any, frame: Frame, what: str, index: pd.Index | None = None) -> np.ndarray:

@@ -6,7 +6,7 @@ B-splines and cubic regression splines are formulaic's; natural splines (R's
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,16 +30,19 @@ def bs(
     extrapolation: str = "raise",
     *,
     intercept: bool | None = None,
+    Boundary_knots: Sequence[float] | None = None,  # noqa: N803 - R's Boundary.knots
     state: State,
 ) -> Basis:
     """B-spline basis, as R's ``bs`` and patsy's; beyond the knots an error unless `extrapolation` is given."""
     from formulaic.transforms.basis_spline import basis_spline
 
+    if Boundary_knots is not None:
+        lower_bound, upper_bound = Boundary_knots
     basis = _call(
         basis_spline,
         x,
         df=df,
-        knots=knots,
+        knots=None if knots is None else np.atleast_1d(np.asarray(knots)).tolist(),
         degree=degree,
         include_intercept=include_intercept if intercept is None else intercept,
         lower_bound=lower_bound,

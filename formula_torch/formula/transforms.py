@@ -8,34 +8,46 @@ from typing import Any
 
 import numpy as np
 
-from formula_torch.data import Factor
+from formula_torch.data import Column, Factor
 from formula_torch.errors import FormulaError
-from formula_torch.formula.values import Coded, Logical, to_factor, to_numbers
+from formula_torch.formula.values import Basis, Coded, Logical, to_factor, to_numbers
 
-__all__ = ["C", "center", "cut", "factor", "ifelse", "relevel", "scale", "standardize"]
+__all__ = ["C", "center", "cut", "factor", "ifelse", "is_na", "relevel", "scale", "standardize"]
 
 State = dict[str, Any]
+Numeric = np.ndarray | Basis
 
 
-def center(x: np.ndarray, *, state: State) -> np.ndarray:
+def center(x: Numeric, *, state: State) -> Numeric:
     """Subtract the mean of the non-missing values."""
     return scale(x, scale=False, state=state)
 
 
-def standardize(x: np.ndarray, center: bool = True, rescale: bool = True, ddof: int = 0, *, state: State) -> np.ndarray:
+def standardize(x: Numeric, center: bool = True, rescale: bool = True, ddof: int = 0, *, state: State) -> Numeric:
     """Subtract the mean and divide by the standard deviation over n, as patsy's."""
     return scale(x, center=center, scale=rescale, ddof=ddof, state=state)
 
 
-def scale(x: np.ndarray, center: Any = True, scale: Any = True, ddof: int = 1, *, state: State) -> np.ndarray:
+def scale(x: Numeric, center: Any = True, scale: Any = True, ddof: int = 1, *, state: State) -> Numeric:
     """Subtract the mean and divide by the standard deviation over n - 1, as R's.
 
     Numbers given for `center` or `scale` are used as they are. Without centring the
-    divisor is the root of the sum of squares over n - 1, as R's.
+    divisor is the root of the sum of squares over n - 1, as R's. The columns of a basis
+    are scaled one by one.
     """
+    if isinstance(x, Basis):
+        labelled = zip(x.labels, x.columns, strict=True)
+        parts = [_scaled(column, center, scale, ddof, state.setdefault(label, {})) for label, column in labelled]
+        return Basis(tuple(parts), x.labels)
+    return _scaled(x, center, scale, ddof, state)
+
+
+def _scaled(x: np.ndarray, center: Any, scale: Any, ddof: int, state: State) -> np.ndarray:
     if "center" not in state:
         seen = x[~np.isnan(x)]
         middle = float(seen.mean()) if center is True and seen.size else float(center or 0)
+        if scale is not True and scale is not False and not scale:
+            raise FormulaError("a variable cannot be divided by scale=0; scale=False leaves it undivided.")
         state["center"] = middle
         state["scale"] = _spread(seen - middle, ddof) if scale is True else float(scale or 1)
     return (x - state["center"]) / state["scale"]
@@ -76,22 +88,34 @@ def _ordered(found: Factor, levels: Sequence[Any] | None) -> Factor:
 def relevel(x: Any, ref: Any) -> Coded:
     """Move the level `ref` to the front: the reference of treatment coding."""
     found = to_factor(x)
-    if ref not in found.levels:
-        raise FormulaError(f"relevel: {ref!r} is not a level; the levels are {list(found.levels)}.")
-    return Coded(found.recode((ref, *(level for level in found.levels if level != ref))))
+    first = _reference(ref, found.compact().levels)
+    return Coded(found.recode((first, *(level for level in found.levels if level != first))))
+
+
+def _reference(ref: Any, levels: tuple[Any, ...]) -> Any:
+    """The level that `ref` names; a whole number is a position, as in R, unless it could be a level too."""
+    named = [level for level in levels if level == ref or str(level) == ref]
+    placed = levels[ref - 1] if isinstance(ref, int) and 1 <= ref <= len(levels) else None
+    if named and isinstance(ref, int) and placed != named[0]:
+        raise FormulaError(
+            f"relevel: ref={ref} may be the level {ref} or the level in place {ref}; write ref='{ref}' for the level."
+        )
+    if not named and placed is None:
+        raise FormulaError(f"relevel: {ref!r} is not a level; the levels are {list(levels)}.")
+    return named[0] if named else placed
 
 
 def cut(
     x: np.ndarray,
     breaks: Any,
-    labels: Sequence[Any] | None = None,
+    labels: Sequence[Any] | bool | None = None,
     include_lowest: bool = False,
     right: bool = True,
     dig_lab: int = 3,
     *,
     state: State,
-) -> Factor:
-    """Cut into intervals, closed on the right, labelled as R's: ``(0,10]``.
+) -> Factor | np.ndarray:
+    """Cut into intervals, closed on the right, labelled as R's: ``(0,10]``; ``labels=FALSE`` numbers them.
 
     A whole number of `breaks` asks for so many intervals of equal width over the
     range learned from the data.
@@ -104,7 +128,9 @@ def cut(
     if include_lowest:
         codes[x == (edges[0] if right else edges[-1])] = 0 if right else bins - 1
     codes[(codes < 0) | (codes >= bins) | np.isnan(x)] = -1
-    names = tuple(labels) if labels is not None else _interval_labels(edges, right, include_lowest, dig_lab)
+    if labels is False:
+        return np.where(codes < 0, np.nan, codes + 1.0)
+    names = tuple(labels) if isinstance(labels, Sequence) else _interval_labels(edges, right, include_lowest, dig_lab)
     if len(names) != bins:
         raise FormulaError(f"cut makes {bins} intervals but has {len(names)} labels.")
     return Factor(codes.astype(np.int32), names)
@@ -144,6 +170,12 @@ def ifelse(condition: Any, yes: Any, no: Any) -> np.ndarray:
     chosen = chosen.astype(object if text else np.float64)
     chosen[np.isnan(condition.values)] = None if text else np.nan
     return chosen
+
+
+def is_na(x: Any) -> Logical:
+    """True where a value is missing (and false elsewhere, so that the row stays)."""
+    missing = np.isnan(to_numbers(x)) if not isinstance(x, Column) or x.kind != "category" else x.factor.codes < 0
+    return Logical(missing.astype(np.float64))
 
 
 def _branch(value: Any) -> Any:

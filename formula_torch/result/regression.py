@@ -133,6 +133,8 @@ class RegressionFit(Fit):
         """Share of the variance explained; NaN for a constant response."""
         if self.solution.constant_response and self.k_constant:
             return math.nan
+        if self.df_model == 0 and self.k_constant:
+            return 0.0
         # Rounding alone can make it negative, where nothing is explained.
         return max(1 - _ratio(self.ssr, self._tss), 0.0)
 

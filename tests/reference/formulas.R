@@ -4,8 +4,8 @@
 # Written by R 4.2.2 with jsonlite 1.8.4, which keeps 15 digits.
 #
 # A case is our formula, R's where it is spelled otherwise, and how far the two must agree:
-# "same": coefficients too; "span": all but coefficients and their errors, as the columns differ and their span does not.
-# dependent: whether our columns are collinear, as R's are in a "same" case where coefficients are NA.
+# "same": coefficients too; "span": all but coefficients and their errors, as only the span of the columns is the same.
+# "dependent" records whether our columns are collinear, as R's are in a "same" case where coefficients are NA.
 
 suppressPackageStartupMessages({
   library(splines)
@@ -82,12 +82,13 @@ case <- function(formula, r = formula, kind = "same", options = list(), subset =
   }
   fit <- call_lm(r, data, weights, subset, options$offset)
   if (!is.null(fit$weights)) rows <- fit$weights > 0
-  dependent <- kind == "same" && anyNA(coef(fit))
-  asked <- list(formula = formula, r_formula = r, kind = kind, dependent = dependent, options = as.object(options))
-  c(asked, if (!is.null(columns)) list(columns = columns), results(fit, rows))
+  c(about(fit, formula, r, kind, options), if (!is.null(columns)) list(columns = columns), results(fit, rows))
 }
-as.object <- function(x) if (length(x)) x else setNames(list(), character(0))
-
+about <- function(fit, formula, r, kind, options) {
+  dependent <- kind == "same" && anyNA(coef(fit))
+  if (!length(options)) options <- setNames(list(), character(0)) # {} in JSON
+  list(formula = formula, r_formula = r, kind = kind, dependent = dependent, options = options)
+}
 span <- function(formula, r = formula, ...) case(formula, r, "span", ...)
 
 some <- c("y", "x", "z", "a", "l")
@@ -171,9 +172,9 @@ cases <- list(
   case("y ~ I((x + z)^2 / z) + I(1/z)"),
   case("y ~ I(k %% 2) + I(year %/% 10)"),
   case("y ~ I(2 * k %% 3)"), # R: %% before *
-  case("y ~ log(z) + sqrt(n) + exp(x) + log1p(n) + expm1(x)"),
+  case("y ~ log(z) + sqrt(n) + exp(x) + log1p(n) + expm1(z)"),
   case("y ~ np.log(z) + np.sqrt(n)", "y ~ log(z) + sqrt(n)"),
-  case("y ~ log(z, 2) + log10(n) + log(n, base = 3)"),
+  case("y ~ log(z, 2) + log10(n) + log(k + 1, base = 3)"),
   case("y ~ abs(x) + sign(x) + sin(z) + cos(z) + tanh(x)"),
   case("y ~ floor(z) + ceiling(x) + trunc(n) + round(z, 1)"),
   case("y ~ round(k / 20, 1)"),
@@ -299,11 +300,10 @@ cases <- list(
   case("y ~ a + I(a == 'hi') + x")
 )
 
-prediction <- function(formula, r = formula, options = list()) {
+prediction <- function(formula, r = formula, kind = "same", options = list()) {
   fit <- call_lm(r, mixed, options$weights, offset = options$offset)
   predicted <- suppressWarnings(predict(fit, newdata, na.action = na.pass))
-  asked <- list(formula = formula, r_formula = r, dependent = anyNA(coef(fit)) && r != "y ~ a:b")
-  c(asked, list(options = as.object(options), predicted = I(unname(predicted))))
+  c(about(fit, formula, r, kind, options), list(predicted = I(unname(predicted))))
 }
 
 predictions <- list(
@@ -338,7 +338,7 @@ predictions <- list(
   prediction("y ~ bs(z, df = 4):b"),
   prediction("y ~ scale(x):g + ns(z, 2)*l"),
   prediction("y ~ a*b*x"),
-  prediction("y ~ a:b"),
+  prediction("y ~ a:b", kind = "span"),
   prediction("y ~ x + offset(log(n))"),
   prediction("y ~ x", options = list(offset = "z")),
   prediction("y ~ x + offset(k)", options = list(offset = "z", weights = "w")),
