@@ -1,4 +1,4 @@
-"""Data frames of any library behind one reader: numbers as float64, categories as codes.
+"""Data frames of any library behind one reader.
 
 narwhals sees pandas, polars and pyarrow; a dict of arrays becomes a pandas frame.
 A column is read on demand, without a copy where it already is float64.
@@ -10,7 +10,6 @@ import difflib
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
@@ -18,188 +17,10 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
+from formula_torch.data.column import Column, read_series
 from formula_torch.errors import DataError, UnknownNameError
 
-__all__ = ["Column", "Factor", "Frame", "all_finite", "as_frame", "factor_of", "suggest"]
-
-
-@dataclass(frozen=True, eq=False)
-class Factor:
-    """Categories as codes.
-
-    Parameters
-    ----------
-    codes : int32 array, shape (n,)
-        Position in `levels`; -1 where missing.
-    levels : tuple
-        Every level, in order.
-    numeric_text : bool
-        The levels are numbers stored as text: probably meant as numbers.
-    """
-
-    codes: np.ndarray
-    levels: tuple[Any, ...]
-    numeric_text: bool = False
-
-    def take(self, keep: np.ndarray) -> Factor:
-        """Return the factor of the rows where `keep` is true."""
-        return Factor(self.codes[keep], self.levels, self.numeric_text)
-
-    def compact(self) -> Factor:
-        """Drop the levels that no row has."""
-        seen = np.bincount(self.codes[self.codes >= 0], minlength=len(self.levels)) > 0
-        if seen.all():
-            return self
-        renumbered = np.append(np.cumsum(seen, dtype=np.int32) - 1, np.int32(-1))
-        return Factor(renumbered[self.codes], tuple(np.array(self.levels, dtype=object)[seen]), self.numeric_text)
-
-    def recode(self, levels: tuple[Any, ...]) -> Factor:
-        """Express the codes in other levels; -1 where a level is not among them."""
-        where = {level: i for i, level in enumerate(levels)}
-        table = np.array([where.get(level, -1) for level in self.levels] + [-1], dtype=np.int32)
-        return Factor(table[self.codes], levels, self.numeric_text)
-
-
-def factor_of(values: pd.Series | np.ndarray) -> Factor:
-    """Read categories: declared levels keep their order, others are sorted by code point."""
-    series = pd.Series(values)
-    if not isinstance(series.dtype, pd.CategoricalDtype):
-        if series.dtype == object:
-            series = series.map(
-                lambda v: v if v is None or isinstance(v, (bool, int, float)) else str(v), na_action="ignore"
-            )
-        try:
-            series = series.astype("category")
-        except TypeError as error:
-            raise DataError(f"column {series.name!r} mixes types that cannot be ordered: {error}") from error
-    levels = tuple(v.item() if isinstance(v, np.generic) else v for v in series.cat.categories)
-    return Factor(series.cat.codes.to_numpy(np.int32), levels, _all_numeric_text(levels))
-
-
-def _all_numeric_text(levels: tuple[Any, ...]) -> bool:
-    if not levels or not all(isinstance(v, str) for v in levels):
-        return False
-    try:
-        [float(v) for v in levels]
-    except ValueError:
-        return False
-    return True
-
-
-@dataclass(frozen=True, eq=False)
-class Column:
-    """One column of the data, read as numbers or as categories.
-
-    Parameters
-    ----------
-    name : str
-    series : narwhals Series
-    """
-
-    name: str
-    series: nw.Series[Any]
-
-    @cached_property
-    def kind(self) -> str:
-        """``"number"``, ``"bool"``, ``"category"`` or ``"time"``, by the data type."""
-        dtype = self.series.dtype
-        if dtype == nw.Boolean:
-            return "bool"
-        if dtype.is_numeric():
-            return "number"
-        if dtype.is_temporal():
-            return "time"
-        if dtype == nw.Object:
-            return self._kind_of_objects()
-        if isinstance(dtype, (nw.List, nw.Array, nw.Struct)):
-            raise DataError(f"column `{self.name}` holds {dtype}, not one value per row.")
-        return "category"
-
-    def _kind_of_objects(self) -> str:
-        present = [v for v in self.series.to_list() if not _is_missing(v)]
-        if not present:
-            return "number"
-        if all(isinstance(v, (bool, np.bool_)) for v in present):
-            return "bool"
-        numbers = (int, float, Decimal, np.number)
-        if all(isinstance(v, numbers) and not isinstance(v, (bool, np.bool_)) for v in present):
-            return "number"
-        return "category"
-
-    @cached_property
-    def numbers(self) -> np.ndarray:
-        """The column as float64, shape (n,), NaN where missing; a view where possible."""
-        if self.kind == "time":
-            raise DataError(
-                f"column `{self.name}` holds dates; say what number you mean, for instance the year "
-                f"(data['{self.name}'].dt.year) or days since a start."
-            )
-        if self.kind == "category":
-            raise DataError(f"column `{self.name}` holds categories, and a number is needed here.")
-        if self.series.dtype == nw.Object:
-            return np.array([np.nan if _is_missing(v) else float(v) for v in self.series.to_list()])
-        native = self.series.to_native()
-        if isinstance(native, pd.Series) and native.dtype == np.dtype(np.float64):
-            return native.to_numpy()
-        return np.asarray(self.series.cast(nw.Float64).to_numpy(), dtype=np.float64)
-
-    @cached_property
-    def factor(self) -> Factor:
-        """The column as categories; booleans have the levels False, True."""
-        if self.kind == "time":
-            return factor_of(pd.Series([None if _is_missing(v) else str(v) for v in self.series.to_list()]))
-        if self.kind == "bool":
-            codes = np.where(np.isnan(self.numbers), -1, self.numbers).astype(np.int32)
-            return Factor(codes, (False, True))
-        if self.kind == "number":
-            return self._factor_of_numbers()
-        return factor_of(self._native_categories())
-
-    def _factor_of_numbers(self) -> Factor:
-        values = pd.Series(self.numbers)
-        return factor_of(values.astype("Int64") if self.series.dtype.is_integer() else values)
-
-    def _native_categories(self) -> pd.Series:
-        native = self.series.to_native()
-        if isinstance(native, pd.Series):
-            plain = native.reset_index(drop=True)
-            if isinstance(plain.dtype, pd.CategoricalDtype):
-                return plain
-            return plain.astype(object).where(plain.notna(), None)
-        categories = self.series.dtype.categories if isinstance(self.series.dtype, nw.Enum) else None
-        values = self.series.cast(nw.String).to_list()
-        return pd.Series(pd.Categorical(values, categories=categories) if categories else values, dtype=None)
-
-    @cached_property
-    def finite(self) -> bool:
-        """True if every value is a finite number; False says nothing."""
-        return all_finite(self.numbers)
-
-    @cached_property
-    def missing(self) -> np.ndarray | None:
-        """True where the value is missing, shape (n,), or None where there is none."""
-        if self.kind in ("number", "bool"):
-            if self.finite:
-                return None
-            mask = np.isnan(self.numbers)
-        else:
-            mask = self.factor.codes < 0
-        return mask if mask.any() else None
-
-
-def all_finite(values: np.ndarray) -> bool:
-    """Tell in one pass without a temporary: a sum is finite only if every term is (or it overflows)."""
-    with np.errstate(all="ignore"):
-        return bool(np.isfinite(np.add.reduce(values)))
-
-
-def _is_missing(value: Any) -> bool:
-    return (
-        value is None
-        or value is pd.NA
-        or value is pd.NaT
-        or (isinstance(value, (float, np.floating)) and value != value)
-    )
+__all__ = ["Frame", "as_frame", "suggest"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -247,7 +68,7 @@ class Frame:
         if name not in self._columns:
             if name not in self.names:
                 raise UnknownNameError(f"`{name}` is not a column of the data{suggest(name, self.names)}")
-            self._columns[name] = Column(name, self.table[name])
+            self._columns[name] = read_series(name, self.table[name].to_native())
         return self._columns[name]
 
     @cached_property
@@ -303,6 +124,9 @@ def as_frame(data: Any) -> Frame:
         return _pandas_frame(data, mutable)
     try:
         table = nw.from_native(data)
+        _ = table.collect_schema().names() if isinstance(table, nw.LazyFrame) else table.columns
+    except nw.exceptions.DuplicateError as error:
+        raise DataError("several columns of the table share a name; rename them.") from error
     except TypeError as error:
         raise DataError(
             f"data of type {type(data).__name__} is not a table; pass a pandas, polars or pyarrow "
@@ -314,16 +138,29 @@ def as_frame(data: Any) -> Frame:
 
 
 def _frame_of_mapping(data: Mapping[str, Any]) -> pd.DataFrame:
-    lengths = {
-        name: len(column) for name, column in data.items() if hasattr(column, "__len__") and not isinstance(column, str)
-    }
+    """Columns of a dict meet by position, so Series of different indexes are refused."""
+    plain = {name: _column_of_mapping(name, value) for name, value in data.items()}
+    indexes = [value.index for value in data.values() if isinstance(value, pd.Series)]
+    if any(not index.equals(indexes[0]) for index in indexes):
+        raise DataError("the Series in the dict have different indexes; put them in a DataFrame first.")
+    lengths = {name: len(column) for name, column in plain.items() if np.ndim(column)}
     if len(set(lengths.values())) > 1:
         raise DataError(f"the columns have different lengths: {lengths}.")
-    # Columns of a dict meet by position: a Series' own index would realign them silently.
-    plain = {name: column.array if isinstance(column, pd.Series) else column for name, column in data.items()}
     if not lengths:
         plain = {name: [value] for name, value in plain.items()}
     return pd.DataFrame(plain, copy=False)
+
+
+def _column_of_mapping(name: str, value: Any) -> Any:
+    if isinstance(value, pd.Series):
+        return value.array
+    if isinstance(value, np.ndarray):
+        if value.ndim > 1:
+            raise DataError(f"column `{name}` of the dict has {value.ndim} dimensions; one is needed.")
+        return value if value.ndim else value.item()
+    if isinstance(value, (set, Mapping)):
+        raise DataError(f"column `{name}` of the dict is a {type(value).__name__}, which has no order of rows.")
+    return value
 
 
 def _pandas_frame(data: pd.DataFrame, mutable: bool) -> Frame:

@@ -24,7 +24,11 @@ class Contrast:
     kind : str
         A key of ``CODINGS``.
     reference : object
-        The reference level (treatment), a position for R's ``base=``, or None.
+        The reference level (treatment) or the omitted one (sum), or its position, or None.
+    position : int, optional
+        R's ``base=``, counted from 1.
+    scores : tuple of float, optional
+        Where the levels lie (polynomials).
     matrix : tuple of tuples, optional
         The user's own coding, one row a level.
     """
@@ -32,19 +36,18 @@ class Contrast:
     kind: str
     reference: Any = None
     position: int | None = None
+    scores: tuple[float, ...] | None = None
     matrix: tuple[tuple[float, ...], ...] | None = None
 
     def reference_code(self, levels: Levels) -> int:
-        """Position of the reference level of a treatment coding."""
+        """Position of the reference level of a treatment coding, or of the omitted level of a sum coding."""
         if self.position is not None:
             if not 1 <= self.position <= len(levels):
                 raise FormulaError(f"base={self.position} is not one of the {len(levels)} levels {list(levels)}.")
             return self.position - 1
         if self.reference is None:
-            return len(levels) - 1 if self.kind == "SAS" else 0
-        if self.reference not in levels:
-            raise FormulaError(f"the reference {self.reference!r} is not a level; the levels are {list(levels)}.")
-        return levels.index(self.reference)
+            return 0 if self.kind == "treatment" else len(levels) - 1
+        return _find(self.reference, levels)
 
     def kept(self, levels: Levels) -> np.ndarray | None:
         """Levels that have an indicator column, or None for a coding by matrix."""
@@ -61,7 +64,16 @@ class Contrast:
                     f"the contrast matrix has {matrix.shape[0]} rows for {len(levels)} levels {list(levels)}."
                 )
             return matrix
-        return np.array(_CODINGS[self.kind]().get_coding_matrix(list(levels), reduced_rank=True), dtype=np.float64)
+        if self.kind == "sum":
+            return self._sum_coding(levels)
+        made = _CODINGS[self.kind](**({} if self.scores is None else {"scores": list(self.scores)}))
+        return np.array(made.get_coding_matrix(list(levels), reduced_rank=True), dtype=np.float64)
+
+    def _sum_coding(self, levels: Levels) -> np.ndarray:
+        omitted = self.reference_code(levels)
+        coding = np.delete(np.eye(len(levels)), omitted, axis=1)
+        coding[omitted] = -1
+        return coding
 
     def labels(self, levels: Levels) -> list[str]:
         """What follows the factor's text in the names of its columns."""
@@ -73,8 +85,20 @@ class Contrast:
         if self.kind == "poly":
             return _poly_labels(len(levels))
         letter = {"sum": "S", "helmert": "H", "diff": "D"}[self.kind]
-        named = levels[1:] if self.kind == "helmert" else levels[:-1]
+        omitted = {"sum": self.reference_code(levels), "helmert": 0, "diff": len(levels) - 1}[self.kind]
+        named = [level for i, level in enumerate(levels) if i != omitted]
         return [f"[{letter}.{level}]" for level in named]
+
+
+def _find(reference: Any, levels: Levels) -> int:
+    """Position of a level given by itself, by its text, or (as patsy) by its place counted from 0."""
+    if reference in levels:
+        return levels.index(reference)
+    if reference in map(str, levels):
+        return [str(level) for level in levels].index(reference)
+    if isinstance(reference, int) and not isinstance(reference, bool) and -len(levels) <= reference < len(levels):
+        return reference % len(levels)
+    raise FormulaError(f"the reference {reference!r} is not a level; the levels are {list(levels)}.")
 
 
 def _poly_labels(n: int) -> list[str]:
@@ -83,16 +107,15 @@ def _poly_labels(n: int) -> list[str]:
 
 
 def _formulaic(name: str) -> Callable[[], Any]:
-    def make() -> Any:
+    def make(**options: Any) -> Any:
         from formulaic.transforms import contrasts
 
-        return getattr(contrasts, name)()
+        return getattr(contrasts, name)(**options)
 
     return make
 
 
-_CODINGS: dict[str, Callable[[], Any]] = {
-    "sum": _formulaic("SumContrasts"),
+_CODINGS: dict[str, Callable[..., Any]] = {
     "helmert": _formulaic("HelmertContrasts"),
     "diff": _formulaic("DiffContrasts"),
     "poly": _formulaic("PolyContrasts"),
@@ -120,14 +143,31 @@ def _plain(kind: str) -> Callable[..., Contrast]:
     return make
 
 
+def _sum(omit: Any = None) -> Contrast:
+    """Patsy's Sum("a") or Sum(omit="a"): the level without a coefficient, by default the last."""
+    return Contrast("sum", reference=omit)
+
+
+def _poly(scores: Any = None) -> Contrast:
+    """Patsy's Poly([1, 2, 4]): polynomials over scores, by default 1, 2, ..."""
+    return Contrast("poly", scores=None if scores is None else tuple(float(s) for s in scores))
+
+
+def _bare(kind: str) -> Callable[..., Contrast]:
+    def make() -> Contrast:
+        return Contrast(kind)
+
+    return make
+
+
 # What a formula may write in the second place of C(x, ...), bare or called.
 CONTRASTS: dict[str, Callable[..., Contrast]] = {
     "Treatment": _treatment,
-    "Sum": _plain("sum"),
-    "Helmert": _plain("helmert"),
-    "Diff": _plain("diff"),
-    "Poly": _plain("poly"),
-    "SAS": _plain("SAS"),
+    "Sum": _sum,
+    "Helmert": _bare("helmert"),
+    "Diff": _bare("diff"),
+    "Poly": _poly,
+    "SAS": _bare("SAS"),
     "contr.treatment": _contr_treatment,
     "contr.sum": _plain("sum"),
     "contr.helmert": _plain("helmert"),
@@ -148,7 +188,7 @@ def resolve_contrast(given: Any) -> Contrast:
         return given()
     if isinstance(given, str) and given in CONTRASTS:
         return CONTRASTS[given]()
-    if isinstance(given, list):
+    if isinstance(given, list) and given:
         rows = given if isinstance(given[0], list) else [[value] for value in given]
         return Contrast("custom", matrix=tuple(tuple(float(v) for v in row) for row in rows))
     raise FormulaError(f"{given!r} is not a contrast; known: {', '.join(CONTRASTS)}, or a list of rows.")

@@ -13,34 +13,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from formula_torch.errors import FormulaError
+from formula_torch.formula.tokens import WORDS, Token, bind_percents, check_operators, show, tokens
 
 __all__ = ["Expression", "Formula", "expression", "fill_dots", "parse"]
 
-_LEXEME = re.compile(
-    r"""
-    (?P<space>\s+)
-  | (?P<string>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')
-  | (?P<quoted>`[^`]+`)
-  | (?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?L?)
-  | (?P<name>[^\W\d]\w*(?:\.\w+)*)
-  | (?P<operator>%in%|%%|%/%|\*\*|//|==|!=|<=|>=|<-|\|\||&&|.)
-    """,
-    re.VERBOSE | re.DOTALL,
-)
 _CONSTANTS = {"TRUE": "True", "FALSE": "False", "NULL": "None", "True": "True", "False": "False", "None": "None"}
-_PERCENTS = {"%in%": "in", "%%": "%", "%/%": "//"}
-_OPENING, _CLOSING = ("(", "[", "{"), (")", "]", "}")
-_WORDS = {"and", "or", "not", "in"}
 # R's logical operators bind looser than comparisons, as Python's words do and its symbols do not.
+# What a power of a sum may expand to before like products are merged.
+MOST_PRODUCTS = 1_000_000
 _OPERATORS = {"^": "**", "&": " and ", "|": " or ", "!": " not "}
-_SHOWN = {"^": "**", "not": "not "}
-_SPACED = set("+ - * / ** ^ < > <= >= == != & | %in% %% %/% % // and or in".split())
-
-
-@dataclass(frozen=True)
-class Token:
-    kind: str
-    text: str
 
 
 @dataclass(frozen=True)
@@ -60,6 +41,12 @@ class Expression:
     text: str
     source: str
     variables: dict[str, str] = field(default_factory=dict, hash=False, compare=False)
+
+    @property
+    def written(self) -> str:
+        """The text as a formula can hold it: odd names in backticks."""
+        odd = self.is_column and not re.fullmatch(r"[^\W\d]\w*(?:\.\w+)*", self.text)
+        return f"`{self.text}`" if odd else self.text
 
     @property
     def is_column(self) -> bool:
@@ -91,12 +78,6 @@ class Formula:
     expressions: dict[str, Expression]
     offsets: dict[str, Expression]
     second: tuple[str, ...]
-
-
-def tokens(text: str) -> list[Token]:
-    """Cut text into tokens, without the spaces."""
-    found = (Token(m.lastgroup or "", m.group()) for m in _LEXEME.finditer(text))
-    return [Token("operator", t.text) if t.text in _WORDS else t for t in found if t.kind != "space"]
 
 
 def parse(text: str, columns: Callable[[frozenset[str]], list[str]] | None = None) -> Formula:
@@ -177,7 +158,7 @@ def _split_second(stream: list[Token], text: str) -> tuple[list[Token], tuple[st
         raise FormulaError(f"the formula {text!r} may have one `|`, with terms before it and names after it.")
     names = _split_top(parts[1], "+")
     if any(len(name) != 1 or name[0].kind not in ("name", "quoted") for name in names):
-        raise FormulaError(f"in {text!r} only names, joined by `+`, may stand after `|`; found {_show(parts[1])!r}.")
+        raise FormulaError(f"in {text!r} only names, joined by `+`, may stand after `|`; found {show(parts[1])!r}.")
     return parts[0], tuple(name[0].text.strip("`") for name in names)
 
 
@@ -187,6 +168,9 @@ def _skeleton(stream: list[Token], text: str, dot: Callable[[], list[str]]) -> t
     expressions: dict[str, Expression] = {}
 
     def placeholder(found: Expression) -> str:
+        known = expressions.get(by_text.get(found.text, ""))
+        if known is not None and (known.source, known.variables) != (found.source, found.variables):
+            raise FormulaError(f"in {text!r} `{found.text}` is a column and a call; rename the column.")
         if found.text not in by_text:
             by_text[found.text] = f"f{len(by_text)}"
             expressions[by_text[found.text]] = found
@@ -198,7 +182,7 @@ def _skeleton(stream: list[Token], text: str, dot: Callable[[], list[str]]) -> t
         head = piece[0]
         if before and _is_term(before) and _is_term(piece):
             raise FormulaError(
-                f"in {text!r} there is no operator between {_show(before)!r} and {_show(piece)!r}; a name with "
+                f"in {text!r} there is no operator between {show(before)!r} and {show(piece)!r}; a name with "
                 "spaces goes in backticks."
             )
         before = piece
@@ -208,7 +192,7 @@ def _skeleton(stream: list[Token], text: str, dot: Callable[[], list[str]]) -> t
             names = [placeholder(column_expression(name)) for name in dot()]
             if not names:
                 raise FormulaError(f"in {text!r} the `.` stands for no column.")
-            pieces.append("(" + " + ".join(names) + ")")
+            pieces += ["(", *" + ".join(names).split(), ")"]
         else:
             pieces.append(_operator(head, pieces, text))
     return " ".join(pieces), expressions
@@ -245,7 +229,7 @@ def _operator(token: Token, before: list[str], text: str) -> str:
             raise FormulaError(
                 f"in {text!r} the number {token.text} cannot be a term; write I({token.text} * x) to rescale x."
             )
-        return token.text
+        return _capped(token.text, before, text) if power else token.text
     if token.text in ("+", "-", "*", ":", "/", "(", ")", "**"):
         return token.text
     if token.text in ("^", "%in%"):
@@ -259,6 +243,25 @@ def _operator(token: Token, before: list[str], text: str) -> str:
     raise FormulaError(f"in {text!r} the character {token.text!r} is not part of the formula language.")
 
 
+def _capped(power: str, before: list[str], text: str) -> str:
+    """Cap a power at the number of terms it is taken of: as x:x is x, a higher one adds nothing."""
+    if not power.isdigit() or int(power) < 1:
+        raise FormulaError(f"in {text!r} the power of terms must be a whole number, not {power}.")
+    depth, start = 0, len(before) - 1
+    while start > 0:
+        start -= 1
+        depth += (before[start] == ")") - (before[start] == "(")
+        if depth == 0:
+            break
+    terms = max(sum(piece[0] == "f" for piece in before[start:]), 1)
+    capped = min(int(power), terms)
+    if terms**capped > MOST_PRODUCTS:
+        raise FormulaError(
+            f"in {text!r} the power {power} of {terms} terms makes too many products; write those you mean."
+        )
+    return str(capped)
+
+
 def column_expression(name: str) -> Expression:
     """Return the expression that is one column."""
     return Expression(name, "_v0", {"_v0": name})
@@ -267,7 +270,8 @@ def column_expression(name: str) -> Expression:
 def expression(stream: list[Token] | str) -> Expression:
     """Translate the tokens of one expression into Python syntax with placeholders."""
     stream = tokens(stream) if isinstance(stream, str) else stream
-    shown, stream = _show(stream), _bind_percents(stream)
+    check_operators(stream)
+    shown, stream = show(stream), bind_percents(stream)
     if len(stream) == 1 and stream[0].kind in ("name", "quoted"):
         return column_expression(stream[0].text.strip("`"))
     variables: dict[str, str] = {}
@@ -278,58 +282,9 @@ def expression(stream: list[Token] | str) -> Expression:
     return Expression(shown, "".join(source), variables)
 
 
-def _bind_percents(stream: list[Token]) -> list[Token]:
-    """Put brackets around ``a %% b``: R's %operators% bind tighter than * and /, looser than powers and signs."""
-    i = 0
-    while i < len(stream):
-        if stream[i].text in _PERCENTS:
-            start, end = _operand_before(stream, i), _operand_after(stream, i)
-            inner = [*stream[start:i], Token("operator", _PERCENTS[stream[i].text]), *stream[i + 1 : end]]
-            stream = [*stream[:start], Token("operator", "("), *inner, Token("operator", ")"), *stream[end:]]
-            i = start + len(inner) + 1
-        i += 1
-    return stream
-
-
-def _operand_before(stream: list[Token], i: int) -> int:
-    """Where the operand that ends before position `i` starts."""
-    start = i - 1
-    if start >= 0 and stream[start].text in _CLOSING:
-        depth = 1
-        while depth and start > 0:
-            start -= 1
-            depth += (stream[start].text in _CLOSING) - (stream[start].text in _OPENING)
-        start -= start > 0 and stream[start].text == "(" and stream[start - 1].kind == "name"
-    if start > 1 and stream[start - 1].text in ("^", "**"):
-        return _operand_before(stream, start - 1)
-    signed = start > 0 and stream[start - 1].text == "-"
-    unary = start == 1 or (
-        start > 1 and stream[start - 2].kind == "operator" and stream[start - 2].text not in _CLOSING
-    )
-    return max(start - 1 if signed and unary else start, 0)
-
-
-def _operand_after(stream: list[Token], i: int) -> int:
-    """Where the operand that starts after position `i` ends."""
-    end = i + 1
-    while end < len(stream) and stream[end].text in ("-", "+"):
-        end += 1
-    end += 1
-    if end < len(stream) and (stream[end - 1].text in _OPENING or stream[end].text == "("):
-        depth = int(stream[end - 1].text in _OPENING)
-        while end < len(stream):
-            depth += (stream[end].text in _OPENING) - (stream[end].text in _CLOSING)
-            end += 1
-            if depth == 0:
-                break
-    if end < len(stream) and stream[end].text in ("^", "**"):
-        return _operand_after(stream, end)
-    return min(end, len(stream))
-
-
 def _translate(token: Token, following: str, variables: dict[str, str]) -> str:
     if token.kind == "operator":
-        return f" {token.text} " if token.text in _WORDS else _OPERATORS.get(token.text, token.text)
+        return f" {token.text} " if token.text in WORDS else _OPERATORS.get(token.text, token.text)
     if token.kind == "name" and following == "=":
         return token.text.replace(".", "_")
     if token.kind == "name" and following == "(":
@@ -343,22 +298,6 @@ def _translate(token: Token, following: str, variables: dict[str, str]) -> str:
         variables[key] = token.text.strip("`")
         return key
     return token.text.rstrip("L") if token.kind == "number" else token.text
-
-
-def _show(stream: list[Token]) -> str:
-    """Write tokens with statsmodels' spacing: `I(x ** 2)`, `bs(x, df=4)`, `I(-x)`."""
-    out: list[str] = []
-    for i, token in enumerate(stream):
-        text = _SHOWN.get(token.text, token.text) if token.kind == "operator" else token.text
-        before = stream[i - 1] if i else None
-        unary = before is None or (before.kind == "operator" and before.text not in (")", "]"))
-        if token.kind == "operator" and token.text in _SPACED and not unary:
-            out.append(f" {text} ")
-        elif text == ",":
-            out.append(", ")
-        else:
-            out.append(text)
-    return "".join(out)
 
 
 def fill_dots(formula: str, old: str) -> str:
@@ -375,5 +314,5 @@ def fill_dots(formula: str, old: str) -> str:
         bracket = len(kept) > 1
         filling = [Token("operator", "("), *kept, Token("operator", ")")] if bracket and len(new) > 1 else kept
         filled = [piece for token in new for piece in (filling if token.text == "." else [token])]
-        sides.append(_show(filled))
+        sides.append(show(filled))
     return " ~ ".join(sides)

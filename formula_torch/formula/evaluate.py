@@ -7,16 +7,18 @@ run. Names are columns; calls are those of ``functions`` and the user's own.
 from __future__ import annotations
 
 import ast
+import math
 import operator
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from formula_torch.data import Column, Factor, Frame
-from formula_torch.data.frame import suggest
-from formula_torch.errors import FormulaError, FormulaTorchError, UnknownNameError
+from formula_torch.data import Column, Factor, Frame, suggest
+from formula_torch.errors import DataError, FormulaError, FormulaTorchError, UnknownNameError
+from formula_torch.formula.conditions import compare, conjunction, disjunction, negation
 from formula_torch.formula.dialect import Expression
 from formula_torch.formula.functions import COLUMNWISE, ELEMENTWISE, KNOWN, LAGS, REDUCTIONS, SPECIAL, STATEFUL
 from formula_torch.formula.values import Basis, Coded, Logical, to_factor, to_numbers
@@ -35,15 +37,8 @@ _BINARY: dict[type, Callable[[Any, Any], Any]] = {
     ast.FloorDiv: np.floor_divide,
 }
 # R's constants that a column may well be named after.
-_OWN_CONSTANTS = {"T": True, "F": False, "pi": float(np.pi)}
-_COMPARE: dict[type, Callable[[Any, Any], Any]] = {
-    ast.Lt: np.less,
-    ast.LtE: np.less_equal,
-    ast.Gt: np.greater,
-    ast.GtE: np.greater_equal,
-    ast.Eq: np.equal,
-    ast.NotEq: np.not_equal,
-}
+_OWN_CONSTANTS = {"T": True, "F": False, "pi": math.pi, "Inf": math.inf, "NaN": math.nan, "NA": math.nan}
+_NP_CONSTANTS = {"np.pi": math.pi, "np.e": math.e, "np.inf": math.inf, "np.nan": math.nan}
 
 
 def monomial(expression: Expression, frame: Frame) -> tuple[str, ...] | None:
@@ -63,6 +58,8 @@ def _factors(node: ast.expr, variables: Mapping[str, str]) -> tuple[str, ...] | 
             return (variables[key],)
         case ast.Call(func=ast.Name(id="I"), args=[inner], keywords=[]):
             return _factors(inner, variables)
+        case ast.Call(func=ast.Name(id="Q"), args=[ast.Constant(value=str(name))], keywords=[]):
+            return (name,)
         case ast.BinOp(left=left, op=ast.Mult(), right=right):
             a, b = _factors(left, variables), _factors(right, variables)
             return None if a is None or b is None else a + b
@@ -77,6 +74,8 @@ def _tree(expression: Expression) -> ast.expr:
         return ast.parse(expression.source.strip(), mode="eval").body
     except (SyntaxError, ValueError) as error:
         raise FormulaError(f"`{expression.text}` cannot be read: {getattr(error, 'msg', error)}.") from None
+    except (RecursionError, MemoryError):
+        raise FormulaError(f"`{expression.text[:60]}...` is nested too deeply to be read.") from None
 
 
 @dataclass(eq=False)
@@ -111,12 +110,16 @@ class Evaluator:
                 value = walk.visit(_tree(expression))
             except FormulaTorchError as error:
                 raise type(error)(_located(error, expression)) from None
+            except RecursionError:
+                raise FormulaError(f"`{expression.text[:60]}...` is nested too deeply to be computed.") from None
             return self._settled(value, expression)
 
     def _settled(self, value: Any, expression: Expression) -> np.ndarray | Basis | Coded:
         """Give a final value the form of a term: numbers, a basis, or a factor."""
         if isinstance(value, Column):
             value = value.numbers if value.kind == "number" else value.factor if value.kind != "time" else value.numbers
+        if isinstance(value, Logical) and value.values.ndim == 0:
+            value = bool(value.values)
         if isinstance(value, Logical) or (isinstance(value, np.ndarray) and value.dtype.kind in "OUSb"):
             value = to_factor(value)
         if isinstance(value, Factor):
@@ -124,7 +127,8 @@ class Evaluator:
         if isinstance(value, np.ndarray):
             value = self._checked(np.asarray(value, dtype=np.float64), expression)
         if not isinstance(value, (np.ndarray, Basis, Coded)):
-            raise FormulaError(f"`{expression.text}` has no value for each row; it is {value!r}.")
+            what = repr(value) if isinstance(value, (bool, int, float, str)) else f"a {type(value).__name__}"
+            raise FormulaError(f"`{expression.text}` has no value for each row; it is {what}.")
         return value
 
     def _checked(self, value: np.ndarray, expression: Expression) -> np.ndarray | Basis:
@@ -161,20 +165,29 @@ class _Walk:
             case ast.Attribute():
                 return self._constant(_dotted(node))
             case ast.UnaryOp(op=op, operand=operand):
-                return _unary(op, self.visit(operand))
+                value = self.visit(operand)
+                if isinstance(op, (ast.Not, ast.Invert)):
+                    return negation(value)
+                return -to_numbers(value) if isinstance(op, ast.USub) else to_numbers(value)
             case ast.BinOp(left=left, op=op, right=right):
                 return self._binary(op, self.visit(left), self.visit(right))
             case ast.BoolOp(op=op, values=values):
-                return _all_or_any(op, [self.visit(v) for v in values])
+                join = conjunction if isinstance(op, ast.And) else disjunction
+                return join(*(self.visit(v) for v in values))
             case ast.Compare(left=left, ops=[op], comparators=[right]):
-                return _compare(op, self.visit(left), self.visit(right))
+                return compare(op, self.visit(left), self.visit(right))
             case ast.Compare():
                 raise FormulaError("comparisons cannot be chained; write (x > 0) & (x < 2).")
             case ast.Call():
                 return self._call(node)
             case ast.List(elts=elements) | ast.Tuple(elts=elements):
                 return [self.visit(e) for e in elements]
-        raise FormulaError(f"{_describe(node)} is not part of the formula language.")
+        raise FormulaError(f"{self._describe(node)} is not part of the formula language; join conditions with & and |.")
+
+    def _describe(self, node: ast.expr) -> str:
+        """Show syntax in the user's names."""
+        shown = re.sub(r"\b_v\d+\b", lambda m: self.variables.get(m.group(), m.group()), ast.unparse(node))
+        return f"the syntax `{shown}`"
 
     def _name(self, key: str) -> Any:
         name = self.variables.get(key)
@@ -192,15 +205,15 @@ class _Walk:
         return frame.column(name)
 
     def _constant(self, name: str) -> Any:
-        if name == "np.pi":
-            return float(np.pi)
+        if name in _NP_CONSTANTS:
+            return _NP_CONSTANTS[name]
         if name in SPECIAL:
             return SPECIAL[name]
         raise FormulaError(f"`{name}` is not part of the formula language.")
 
     def _binary(self, op: ast.operator, left: Any, right: Any) -> Any:
         if type(op) in (ast.BitAnd, ast.BitOr):
-            return _all_or_any(ast.And() if isinstance(op, ast.BitAnd) else ast.Or(), [left, right])
+            return (conjunction if isinstance(op, ast.BitAnd) else disjunction)(left, right)
         if type(op) not in _BINARY:
             raise FormulaError(f"the operator {type(op).__name__} is not part of the formula language.")
         return _BINARY[type(op)](_float(to_numbers(left)), _float(to_numbers(right)))
@@ -221,12 +234,28 @@ class _Walk:
                 return function(*map(_float, map(to_numbers, args)), **options)
             if name in STATEFUL:
                 self.calls += 1
+                self._refuse_empty(name, args)
                 state = self.evaluator.states.setdefault(f"{self.text} #{self.calls}", {})
                 read = _columnwise if name in COLUMNWISE else _argument
                 return function(*map(read, args), state=state, **options)
             return function(*args, **options)
+        except FormulaTorchError:
+            raise
         except TypeError as error:
             raise FormulaError(f"{name}(...) was called with arguments that it does not take: {error}.") from None
+        except (ValueError, IndexError, OverflowError, MemoryError) as error:
+            raise FormulaError(f"{name}(...) cannot be computed: {error}.") from None
+
+    def _refuse_empty(self, name: str, args: list[Any]) -> None:
+        """Nothing can be learned from a column without values."""
+        if f"{self.text} #{self.calls}" in self.evaluator.states:
+            return
+        for column in (a for a in args if isinstance(a, Column)):
+            if column.missing is not None and column.missing.all():
+                rows = self.evaluator.frame.n_rows
+                raise DataError(
+                    f"no rows left: {rows} dropped, all because of {column.name}, from which {name} learns."
+                )
 
     def _find(self, name: str) -> Callable[..., Any]:
         for group in (ELEMENTWISE, STATEFUL, SPECIAL):
@@ -267,11 +296,7 @@ def _dotted(node: ast.expr) -> str:
             return name
         case ast.Attribute(value=value, attr=attr):
             return f"{_dotted(value)}.{attr}"
-    raise FormulaError(f"{_describe(node)} cannot be called in a formula.")
-
-
-def _describe(node: ast.expr) -> str:
-    return f"the syntax `{ast.unparse(node)}`"
+    raise FormulaError("only functions known by name can be called in a formula.")
 
 
 def _float(value: Any) -> Any:
@@ -297,46 +322,3 @@ def _plain(value: Any) -> Any:
         found = to_factor(value)
         return np.array([*found.levels, None], dtype=object)[found.codes]
     return value.values if isinstance(value, Logical) else value
-
-
-def _unary(op: ast.unaryop, value: Any) -> Any:
-    if isinstance(op, (ast.Not, ast.Invert)):
-        return Logical(1.0 - _truth(value))
-    number = to_numbers(value)
-    return -number if isinstance(op, ast.USub) else number
-
-
-def _truth(value: Any) -> np.ndarray:
-    numbers = np.asarray(to_numbers(value), dtype=np.float64)
-    return np.where(np.isnan(numbers), np.nan, (numbers != 0).astype(np.float64))
-
-
-def _all_or_any(op: ast.boolop, values: list[Any]) -> Logical:
-    """Missing only where the answer depends on it, as in R: FALSE & NA is FALSE."""
-    truths = [_truth(v) for v in values]
-    decisive = 0.0 if isinstance(op, ast.And) else 1.0
-    decided = np.any([t == decisive for t in truths], axis=0)
-    unknown = np.any([np.isnan(t) for t in truths], axis=0)
-    return Logical(np.where(decided, decisive, np.where(unknown, np.nan, 1.0 - decisive)))
-
-
-def _compare(op: ast.cmpop, left: Any, right: Any) -> Logical:
-    if isinstance(op, (ast.In, ast.NotIn)):
-        return _member(left, right if isinstance(right, list) else [right], isinstance(op, ast.In))
-    if isinstance(right, str) or isinstance(left, str):
-        if isinstance(left, str):
-            left, right = right, left
-        if not isinstance(op, (ast.Eq, ast.NotEq)):
-            raise FormulaError("categories can be compared with == and != only.")
-        return _member(left, [right], isinstance(op, ast.Eq))
-    if type(op) not in _COMPARE:
-        raise FormulaError(f"the comparison {type(op).__name__} is not part of the formula language.")
-    a, b = np.broadcast_arrays(*(np.asarray(to_numbers(v), dtype=np.float64) for v in (left, right)))
-    missing = np.isnan(a) | np.isnan(b)
-    return Logical(np.where(missing, np.nan, _COMPARE[type(op)](a, b)))
-
-
-def _member(value: Any, wanted: list[Any], positive: bool) -> Logical:
-    found = to_factor(value)
-    table = np.array([float((level in wanted) == positive) for level in found.levels] + [np.nan])
-    return Logical(table[found.codes])

@@ -12,20 +12,48 @@ from typing import Any
 
 import numpy as np
 
+from formula_torch.formula.conditions import conjunction, disjunction, negation
 from formula_torch.formula.contrasts import CONTRASTS
 from formula_torch.formula.polynomials import poly
 from formula_torch.formula.splines import bs, cc, cr, ns
-from formula_torch.formula.transforms import C, center, cut, factor, ifelse, is_na, relevel, scale, standardize
+from formula_torch.formula.transforms import (
+    C,
+    as_character,
+    center,
+    cut,
+    factor,
+    ifelse,
+    interaction,
+    is_na,
+    relevel,
+    scale,
+    standardize,
+)
 
 __all__ = ["COLUMNWISE", "ELEMENTWISE", "KNOWN", "LAGS", "REDUCTIONS", "SPECIAL", "STATEFUL"]
+
+
+def _fixed(ufunc: np.ufunc) -> Callable[..., Any]:
+    """Admit a ufunc's inputs only: its further arguments (out, where, dtype) would write into columns."""
+
+    def call(*args: Any) -> Any:
+        if len(args) != ufunc.nin:
+            raise TypeError(f"it takes {ufunc.nin} of them, not {len(args)}")
+        return ufunc(*args)
+
+    return call
 
 
 def _log(x: Any, base: float | None = None) -> Any:
     return np.log(x) if base is None else np.log(x) / np.log(base)
 
 
-def _round(x: Any, digits: int = 0) -> Any:
-    return np.round(x, int(digits))
+def _round(x: Any, digits: float = 0, decimals: float | None = None) -> Any:
+    return np.round(x, int(max(min(digits if decimals is None else decimals, 300), -300)))
+
+
+def _clip(x: Any, low: float, high: float) -> Any:
+    return np.clip(x, low, high)
 
 
 def _smallest(*xs: Any) -> Any:
@@ -36,27 +64,29 @@ def _largest(*xs: Any) -> Any:
     return reduce(np.maximum, xs)
 
 
-_SAME_NAME = """
-    abs arccos arcsin arctan cbrt ceil clip cos cosh exp exp2 expm1 floor log10 log1p log2 maximum minimum
-    power reciprocal sign sin sinh sqrt square tan tanh trunc
+_UFUNCS = """
+    abs arccos arcsin arctan arctan2 cbrt ceil cos cosh exp exp2 expm1 floor hypot log10 log1p log2 maximum
+    minimum power reciprocal sign sin sinh sqrt square tan tanh trunc
 """.split()
 
 ELEMENTWISE: dict[str, Callable[..., Any]] = {
-    **{name: getattr(np, name) for name in _SAME_NAME},
-    **{f"np.{name}": getattr(np, name) for name in _SAME_NAME},
+    **{name: _fixed(getattr(np, name)) for name in _UFUNCS},
+    **{f"np.{name}": _fixed(getattr(np, name)) for name in _UFUNCS},
     "log": _log,
-    "np.log": np.log,
-    "np.absolute": np.abs,
+    "np.log": _fixed(np.log),
+    "np.absolute": _fixed(np.abs),
     "np.round": _round,
     "round": _round,
-    "ceiling": np.ceil,
-    "asin": np.arcsin,
-    "acos": np.arccos,
-    "atan": np.arctan,
+    "np.clip": _clip,
+    "clip": _clip,
+    "ceiling": _fixed(np.ceil),
+    "asin": _fixed(np.arcsin),
+    "acos": _fixed(np.arccos),
+    "atan": _fixed(np.arctan),
     "pmin": _smallest,
     "pmax": _largest,
     "as_numeric": lambda x: x,
-    "as_integer": np.trunc,
+    "as_integer": _fixed(np.trunc),
 }
 
 STATEFUL: dict[str, Callable[..., Any]] = {
@@ -84,6 +114,12 @@ SPECIAL: dict[str, Callable[..., Any]] = {
     "np.where": ifelse,
     "c": lambda *values: list(values),
     "is_na": is_na,
+    "np.isnan": is_na,
+    "as_character": as_character,
+    "interaction": interaction,
+    "np.logical_and": conjunction,
+    "np.logical_or": disjunction,
+    "np.logical_not": negation,
     **CONTRASTS,
 }
 

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from formula_torch.data import Frame, as_frame
-from formula_torch.data.frame import all_finite
+from formula_torch.data import Frame, all_finite, as_frame
 from formula_torch.design import Design
 from formula_torch.errors import DataError, FormulaError
 from formula_torch.formula.contrasts import resolve_contrast

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from formula_torch.data import Frame
-from formula_torch.data.frame import all_finite
+from formula_torch.data import Frame, all_finite
 from formula_torch.errors import DataError
 
 __all__ = ["Ledger", "Sample", "row_values"]

@@ -76,6 +76,7 @@ def cc(
 
 
 def _call(spline: Any, x: np.ndarray, **options: Any) -> Any:
+    _check_df(options["df"], len(x))
     try:
         basis = spline(x, **options)
     except (ValueError, TypeError) as error:
@@ -86,6 +87,11 @@ def _call(spline: Any, x: np.ndarray, **options: Any) -> Any:
             ) from error
         raise FormulaError(f"a spline could not be built: {error}") from error
     return getattr(basis, "__wrapped__", basis)
+
+
+def _check_df(df: float | None, rows: int) -> None:
+    if df is not None and df > max(rows, 10):
+        raise FormulaError(f"a spline with df={df} has more columns than the data have rows ({rows}).")
 
 
 def _numbered(columns: list[np.ndarray]) -> Basis:
@@ -121,12 +127,16 @@ def ns(
 def _ns_knots(x: np.ndarray, df: int | None, knots: Iterable[float] | None, intercept: bool) -> State:
     if len(np.unique(x)) < 2:
         raise FormulaError("ns needs at least two distinct values.")
+    _check_df(df, len(x))
     if knots is None:
         inner = (1 if df is None else df) - 1 - int(intercept)
         if inner < 0:
             raise FormulaError(f"ns with df={df} is too small; use at least {1 + int(intercept)}.")
         knots = np.quantile(x, np.linspace(0, 1, inner + 2))[1:-1]
-    return {"knots": [float(x.min()), *sorted(float(k) for k in np.atleast_1d(np.asarray(knots))), float(x.max())]}
+    low, high, inside = float(x.min()), float(x.max()), sorted(float(k) for k in np.atleast_1d(np.asarray(knots)))
+    if inside and not low < inside[0] <= inside[-1] < high:
+        raise FormulaError(f"the knots of ns must lie inside the range of the data, {low:g} to {high:g}.")
+    return {"knots": [low, *inside, high]}
 
 
 def _spline(knots: list[float]) -> Any:

@@ -12,7 +12,19 @@ from formula_torch.data import Column, Factor
 from formula_torch.errors import FormulaError
 from formula_torch.formula.values import Basis, Coded, Logical, to_factor, to_numbers
 
-__all__ = ["C", "center", "cut", "factor", "ifelse", "is_na", "relevel", "scale", "standardize"]
+__all__ = [
+    "C",
+    "as_character",
+    "center",
+    "cut",
+    "factor",
+    "ifelse",
+    "interaction",
+    "is_na",
+    "relevel",
+    "scale",
+    "standardize",
+]
 
 State = dict[str, Any]
 Numeric = np.ndarray | Basis
@@ -24,7 +36,10 @@ def center(x: Numeric, *, state: State) -> Numeric:
 
 
 def standardize(x: Numeric, center: bool = True, rescale: bool = True, ddof: int = 0, *, state: State) -> Numeric:
-    """Subtract the mean and divide by the standard deviation over n, as patsy's."""
+    """Subtract the mean and divide by the standard deviation over n (about the mean in any case), as patsy's."""
+    if not center and rescale and "center" not in state and isinstance(x, np.ndarray):
+        seen = x[~np.isnan(x)]
+        state.update(center=0.0, scale=_spread(seen - seen.mean(), ddof))
     return scale(x, center=center, scale=rescale, ddof=ddof, state=state)
 
 
@@ -54,6 +69,8 @@ def _scaled(x: np.ndarray, center: Any, scale: Any, ddof: int, state: State) -> 
 
 
 def _spread(deviation: np.ndarray, ddof: int) -> float:
+    if not deviation.size:
+        return 1.0
     spread = float(np.sqrt(np.sum(deviation**2) / max(deviation.size - ddof, 1)))
     if spread == 0:
         raise FormulaError("the variable is constant: its standard deviation is zero, so it cannot be scaled.")
@@ -138,8 +155,8 @@ def cut(
 
 def _equal_breaks(x: np.ndarray, bins: float) -> list[float]:
     low, high = float(np.nanmin(x)), float(np.nanmax(x))
-    if bins < 2 or low == high:
-        raise FormulaError("cut needs at least 2 intervals and values that differ.")
+    if not 2 <= bins <= max(len(x), 2) or low == high:
+        raise FormulaError("cut needs at least 2 intervals, at most as many as rows, and values that differ.")
     edges = np.linspace(low, high, int(bins) + 1)
     edges[[0, -1]] += np.array([-1, 1]) * (high - low) / 1000
     return [float(edge) for edge in edges]
@@ -149,7 +166,7 @@ def _interval_labels(edges: np.ndarray, right: bool, include_lowest: bool, digit
     """R's labels: the fewest significant digits, from `digits` up, that tell the breaks apart."""
     shown: list[str] = []
     for significant in range(digits, max(12, digits) + 1):
-        shown = [f"{edge:.{significant}g}" for edge in edges]
+        shown = [f"{edge:.{significant}g}".replace("inf", "Inf") for edge in edges]
         if len(set(shown)) == len(shown):
             break
     left, end = ("(", "]") if right else ("[", ")")
@@ -159,6 +176,23 @@ def _interval_labels(edges: np.ndarray, right: bool, include_lowest: bool, digit
         names[0] = "[" + first[1:] if right else first
         names[-1] = last if right else last[:-1] + "]"
     return tuple(names)
+
+
+def as_character(x: Any) -> Factor:
+    """Read values as text: a factor whose levels are sorted as text."""
+    found = to_factor(x)
+    texts = tuple(str(level) for level in found.levels)
+    return Factor(found.codes, texts).recode(tuple(sorted(set(texts))))
+
+
+def interaction(*factors: Any) -> Factor:
+    """Combine factors into one with a level for each combination, ``a.b``; the first varies fastest."""
+    codes, levels = np.zeros(1, dtype=np.int64), [""]
+    for found in map(to_factor, factors):
+        missing = (codes < 0) | (found.codes < 0)
+        codes = np.where(missing, -1, codes + found.codes.astype(np.int64) * len(levels))
+        levels = [f"{before}.{level}" if before else str(level) for level in found.levels for before in levels]
+    return Factor(codes.astype(np.int32), tuple(levels))
 
 
 def ifelse(condition: Any, yes: Any, no: Any) -> np.ndarray:

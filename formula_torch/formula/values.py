@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from formula_torch.data import Column, Factor
+from formula_torch.data import Column, Factor, factor_of
 from formula_torch.errors import FormulaError
 
 __all__ = ["Basis", "Coded", "Logical", "to_factor", "to_numbers"]
@@ -77,8 +77,6 @@ def to_factor(value: Any) -> Factor:
     FormulaError
         It is no column-like value.
     """
-    from formula_torch.data.frame import factor_of
-
     if isinstance(value, Column):
         return value.factor
     if isinstance(value, Coded):

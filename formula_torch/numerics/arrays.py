@@ -32,6 +32,9 @@ def as_tensor(array: np.ndarray, device: torch.device | None = None) -> Tensor:
     A pandas column is a read-only view, and torch warns about those although we
     never write; the alias is cheaper and safer than silencing a global warning.
     """
+    if array.strides != (array.itemsize,):
+        # Reversed, strided or packed columns: torch has no negative strides, and walks others slowly.
+        array = np.ascontiguousarray(array)
     if not array.flags.writeable:
         array = np.asarray(_Alias(array))
     tensor = torch.from_numpy(array)
