@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 import weakref
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -123,7 +124,8 @@ def fit(
     }
     df_resid = model.n_obs - solution.rank
     scale = solution.ssr / df_resid if df_resid > 0 else np.nan
-    return RegressionFit(
+    _refuse_extreme_units(problem, solution, scale)
+    result = RegressionFit(
         recipe=problem.recipe,
         coefficients=solution.params,
         covariance=IID()(Moments(solution.inverse_gram, scale, df_resid if df_resid > 0 else np.nan)),
@@ -131,11 +133,15 @@ def fit(
         call=Call(f"fit({formula!r})", f"{engine} ({place.type})", partial(fit, **options), _reference(data)),
         rows=Rows.of(problem, weights, offset),
         offset=offset if offset is None or isinstance(offset, str) else True,
+        null_space=solution.null_space,
         notes=tuple(_notes(problem, solution, model)),
         solution=solution,
         model=model,
         explained=explained,
     )
+    # Arrays that may change under us are read for the summary's diagnostics while they are what was fitted.
+    changeable = result.rows is not None and result.rows.mutable
+    return replace(result, statistics=result.residual_statistics) if changeable else result
 
 
 def _reference(data: Any) -> Callable[[], Any]:
@@ -161,13 +167,26 @@ def _check_linear(problem: Problem, weights_type: str) -> None:
         raise DataError("frequency weights are counts of rows and must be whole numbers; see weights_type='analytic'.")
 
 
+def _refuse_extreme_units(problem: Problem, solution: LeastSquares, scale: float) -> None:
+    """Raise where a variance leaves the range of float64: t would be silently lost."""
+    variances = scale * np.diag(solution.inverse_gram)[solution.kept]
+    lost = np.isinf(variances) | ((variances == 0) & (solution.ssr > 0))
+    if np.isinf(solution.ssr) or (solution.ssr == 0 and not solution.perfect):
+        name = problem.recipe.response_name
+    elif lost.any():
+        name = problem.design.names[solution.kept[int(np.flatnonzero(lost)[0])]]
+    else:
+        return
+    raise DataError(f"the units of `{name}` are so extreme that squares leave the range of numbers; rescale it.")
+
+
 def _warn(problem: Problem, solution: LeastSquares, model: LinearModel) -> None:
     names = problem.design.names
     for factor, level in problem.recipe.lost_factors.items():
         warnings.warn(
             f"`{factor}` has a single level ({level!r}) in the rows used; it is dropped.", DesignWarning, stacklevel=3
         )
-    if solution.dependent:
+    if solution.dependent and model.n_obs > solution.rank:
         lines = [f"`{names[j]}` {_dependency(names, on)}" for j, on in list(solution.dependent.items())[:5]]
         more = f", and {len(solution.dependent) - 5} more" if len(solution.dependent) > 5 else ""
         warnings.warn(
@@ -186,8 +205,8 @@ def _warn(problem: Problem, solution: LeastSquares, model: LinearModel) -> None:
         )
     if model.n_obs <= solution.rank:
         warnings.warn(
-            f"{model.n_obs:g} observations for {solution.rank} coefficients leave no degrees of freedom: "
-            "standard errors and tests are NaN.",
+            f"{model.n_obs:g} observations for {len(names)} coefficients leave no degrees of freedom: standard errors "
+            f"and tests are NaN{', and so are the coefficients that cannot be told' if solution.dependent else ''}.",
             DesignWarning,
             stacklevel=3,
         )

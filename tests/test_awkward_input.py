@@ -169,9 +169,9 @@ def test_perfect_fit(messy) -> None:
 @pytest.mark.parametrize("rows", [1, 2, 3])
 def test_no_degrees_of_freedom(rows: int) -> None:
     data = pd.DataFrame({"y": [1.0, 2.0, 4.0], "x": [0.0, 1.0, 2.0], "z": [1.0, 0.0, 5.0]}).iloc[:rows]
-    with pytest.warns((DesignWarning, CollinearityWarning)) as caught:
+    with pytest.warns(DesignWarning, match="leave no degrees of freedom") as caught:
         fit = ft.fit("y ~ x + z", data)
-    assert any("leave no degrees of freedom" in str(w.message) for w in caught)
+    assert len(caught) == 1
     assert fit.bse.isna().all()
     close(fit.fittedvalues, data["y"])
     assert "No degrees of freedom" in str(fit)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from formula_torch.data import Factor
 from formula_torch.design import Coding, Design, FactorBlock, NumericBlock, Product
+from formula_torch.errors import DataError
 from formula_torch.formula.contrasts import Contrast
 from formula_torch.formula.terms import Piece, Term
 from formula_torch.formula.values import Basis
@@ -22,15 +23,21 @@ __all__ = ["Encoding", "Levels", "Monomial", "Numbers", "assemble", "column_name
 
 @dataclass(frozen=True)
 class Monomial:
-    """A product of numeric columns: ``x``, ``I(x**3)``, ``I(x*z)``."""
+    """Products of numeric columns: ``x``, ``I(x**3)``, ``I(x*z)``, ``poly(x, 3, raw=True)``."""
 
     text: str
-    columns: tuple[str, ...]
+    products: tuple[tuple[str, ...], ...]
+    labels: tuple[str, ...] | None
 
     @property
     def names(self) -> list[str]:
         """Column names."""
-        return [self.text]
+        return _labelled(self.text, self.labels)
+
+    @property
+    def columns(self) -> list[str]:
+        """The data columns, each once."""
+        return list(dict.fromkeys(name for product in self.products for name in product))
 
 
 @dataclass(frozen=True)
@@ -43,7 +50,11 @@ class Numbers:
     @property
     def names(self) -> list[str]:
         """Column names."""
-        return [self.text] if self.labels is None else [f"{self.text}[{label}]" for label in self.labels]
+        return _labelled(self.text, self.labels)
+
+
+def _labelled(text: str, labels: tuple[str, ...] | None) -> list[str]:
+    return [text] if labels is None else [f"{text}[{label}]" for label in labels]
 
 
 @dataclass(frozen=True)
@@ -108,9 +119,12 @@ class _Assembly:
         encoding = self.encodings[key]
         if isinstance(encoding, Monomial):
             arrays = self.values[key]
-            return [tuple(self.base(name, array) for name, array in zip(encoding.columns, arrays, strict=True))]
+            return [tuple(self.base(name, arrays[name]) for name in product) for product in encoding.products]
         value = self.values[key]
         columns = value.columns if isinstance(value, Basis) else (value,)
+        expected = len(_names_of(encoding, reduced=False))
+        if len(columns) != expected:
+            raise DataError(f"`{encoding.text}` has {len(columns)} columns here and had {expected} in the fit.")
         return [(self.base((key, j), column),) for j, column in enumerate(columns)]
 
     def cells(self, categorical: tuple[tuple[str, bool], ...]) -> tuple[Tensor, Coding]:
@@ -192,7 +206,7 @@ def assemble(
     Parameters
     ----------
     values : mapping
-        For each placeholder the arrays of a monomial, an array or Basis, or a Factor in
+        For each placeholder the arrays of a monomial by name, an array or Basis, or a Factor in
         the encoding's levels; all of `n_rows` rows.
     """
     assembly = _Assembly(values, encodings)

@@ -21,9 +21,10 @@ from formula_torch.errors import DataError, FormulaError, FormulaTorchError, Unk
 from formula_torch.formula.conditions import compare, conjunction, disjunction, negation
 from formula_torch.formula.dialect import Expression
 from formula_torch.formula.functions import COLUMNWISE, ELEMENTWISE, KNOWN, LAGS, REDUCTIONS, SPECIAL, STATEFUL
+from formula_torch.formula.monomials import syntax_tree
 from formula_torch.formula.values import Basis, Coded, Logical, to_factor, to_numbers
 
-__all__ = ["Evaluator", "States", "monomial"]
+__all__ = ["Evaluator", "States"]
 
 States = dict[str, dict[str, Any]]
 
@@ -39,43 +40,6 @@ _BINARY: dict[type, Callable[[Any, Any], Any]] = {
 # R's constants that a column may well be named after.
 _OWN_CONSTANTS = {"T": True, "F": False, "pi": math.pi, "Inf": math.inf, "NaN": math.nan, "NA": math.nan}
 _NP_CONSTANTS = {"np.pi": math.pi, "np.e": math.e, "np.inf": math.inf, "np.nan": math.nan}
-
-
-def monomial(expression: Expression, frame: Frame) -> tuple[str, ...] | None:
-    """Read ``x``, ``I(x**3)`` or ``I(x * z)`` as the product of numeric columns that it is.
-
-    Such terms need no memory, and their products can be had without rounding.
-    """
-    names = _factors(_tree(expression), expression.variables)
-    if names is None or any(frame.column(name).kind != "number" for name in names):
-        return None
-    return names
-
-
-def _factors(node: ast.expr, variables: Mapping[str, str]) -> tuple[str, ...] | None:
-    match node:
-        case ast.Name(id=key) if key in variables:
-            return (variables[key],)
-        case ast.Call(func=ast.Name(id="I"), args=[inner], keywords=[]):
-            return _factors(inner, variables)
-        case ast.Call(func=ast.Name(id="Q"), args=[ast.Constant(value=str(name))], keywords=[]):
-            return (name,)
-        case ast.BinOp(left=left, op=ast.Mult(), right=right):
-            a, b = _factors(left, variables), _factors(right, variables)
-            return None if a is None or b is None else a + b
-        case ast.BinOp(left=left, op=ast.Pow(), right=ast.Constant(value=int(power))) if 1 <= power <= 20:
-            base = _factors(left, variables)
-            return None if base is None else base * power
-    return None
-
-
-def _tree(expression: Expression) -> ast.expr:
-    try:
-        return ast.parse(expression.source.strip(), mode="eval").body
-    except (SyntaxError, ValueError) as error:
-        raise FormulaError(f"`{expression.text}` cannot be read: {getattr(error, 'msg', error)}.") from None
-    except (RecursionError, MemoryError):
-        raise FormulaError(f"`{expression.text[:60]}...` is nested too deeply to be read.") from None
 
 
 @dataclass(eq=False)
@@ -107,7 +71,7 @@ class Evaluator:
         walk = _Walk(self, expression)
         with np.errstate(all="ignore"):
             try:
-                value = walk.visit(_tree(expression))
+                value = walk.visit(syntax_tree(expression))
             except FormulaTorchError as error:
                 raise type(error)(_located(error, expression)) from None
             except RecursionError:

@@ -6,17 +6,19 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from formula_torch.data import Frame, all_finite, as_frame
 from formula_torch.design import Design
-from formula_torch.errors import DataError, FormulaError
+from formula_torch.errors import DataError, FormulaError, FormulaTorchError
 from formula_torch.formula.contrasts import resolve_contrast
 from formula_torch.formula.dialect import Expression, Formula, expression, parse
 from formula_torch.formula.encode import Encoding, Levels, Monomial, Numbers, assemble, column_names
-from formula_torch.formula.evaluate import Evaluator, monomial
-from formula_torch.formula.recipe import Functions, Recipe, response_numbers
+from formula_torch.formula.evaluate import Evaluator
+from formula_torch.formula.monomials import monomials
+from formula_torch.formula.recipe import Functions, Recipe, response_numbers, truth_numbers
 from formula_torch.formula.sample import Ledger, Sample, row_values
-from formula_torch.formula.terms import structure
+from formula_torch.formula.terms import structure, used_factors
 from formula_torch.formula.values import Basis, Coded
 from formula_torch.numerics.arrays import as_tensor
 
@@ -79,9 +81,11 @@ def learn(
         raise ValueError(f"na_action={na_action!r} is not known; use 'drop' or 'raise'.")
     whole = as_frame(data)
     functions = dict(functions or {})
+    if whole.n_rows == 0:
+        raise DataError("no rows: the data are empty.")
     mask = _subset_mask(subset, whole, functions)
     frame = whole if mask is None else whole.filter(mask)
-    parsed = parse(formula, lambda taken: [name for name in whole.names if name not in taken])
+    parsed = parse(formula, lambda taken: _dot(whole, taken))
     if parsed.response is None:
         raise FormulaError(f"the formula {formula!r} has no response; write it as 'response ~ terms'.")
 
@@ -97,15 +101,21 @@ def learn(
     return replace(problem, sample=sample, frame=whole.only(columns))
 
 
+def _dot(frame: Frame, taken: frozenset[str]) -> list[str]:
+    if frame.duplicated:
+        raise DataError(f"`.` stands for every column, and several are named {', '.join(sorted(frame.duplicated))}.")
+    return [name for name in frame.names if name not in taken]
+
+
 def _subset_mask(subset: Any, frame: Frame, functions: Functions) -> np.ndarray | None:
     if subset is None:
         return None
     if isinstance(subset, str):
         value = Evaluator(frame, functions)(expression(subset))
-        numbers = response_numbers(value, subset)
+        numbers = truth_numbers(value)
     else:
         numbers = row_values(subset, frame, "subset", frame.index)
-    if not np.isin(numbers[~np.isnan(numbers)], (0, 1)).all():
+    if numbers is None or not np.isin(numbers[~np.isnan(numbers)], (0, 1)).all():
         raise DataError("subset must be true or false for each row.")
     return np.asarray(numbers == 1)
 
@@ -121,7 +131,10 @@ def _sample(
     used = np.ones(whole.n_rows, dtype=bool) if mask is None else mask.copy()
     if keep is not None:
         used[np.flatnonzero(used)] = keep
-    index = whole.index if whole.index is None or used.all() else whole.index[used]
+    index = whole.index
+    if not used.all():
+        # Without labels of the user's own, rows are known by their place in the data.
+        index = pd.Index(np.flatnonzero(used)) if index is None else index[used]
     return Sample(whole.n_rows, int(used.sum()), used, n, ledger.counts, zero_weight, index)
 
 
@@ -137,8 +150,9 @@ class _Evaluation:
         response = self._evaluate(formula.response)
         self.y = response_numbers(response, formula.response.text)
         self.response_columns, self.columns = self.columns, set()
-        self.values = {key: self._value(e) for key, e in formula.expressions.items()}
-        self.offsets = {key: self._offset(e) for key, e in formula.offsets.items()}
+        used = used_factors(formula)
+        self.values = {key: self._value(e) for key, e in formula.expressions.items() if key in used}
+        self.offsets = {key: self._offset(e) for key, e in formula.offsets.items() if key in used}
         for what, values in rows.items():
             self.ledger.note_values(what, [values], ())
 
@@ -154,14 +168,18 @@ class _Evaluation:
 
     def _value(self, e: Expression) -> Any:
         try:
-            columns = monomial(e, self.frame)
-        except FormulaError:
-            columns = None  # the evaluation below raises it with its place
-        if columns is None:
+            found = monomials(e, self.frame)
+        except FormulaTorchError:
+            found = None  # the evaluation below raises it with its place
+        if found is None:
             return self._evaluate(e)
-        self.columns |= set(columns)
-        self.ledger.note_columns(set(columns))
-        return Monomial(e.text, columns)
+        monomial = Monomial(e.text, *found)
+        assert self.formula.response is not None
+        if monomial.products == ((self.formula.response.text,),) and self.formula.response.is_column:
+            raise FormulaError(f"in {self.formula.text!r} `{self.formula.response.text}` stands on both sides of `~`.")
+        self.columns |= set(monomial.columns)
+        self.ledger.note_columns(monomial.columns)
+        return monomial
 
     def _offset(self, e: Expression) -> np.ndarray:
         value = self._evaluate(e)
@@ -192,12 +210,13 @@ class _Evaluation:
         encodings: dict[str, Encoding] = {}
         values: dict[str, Any] = {}
         hints: list[str] = []
-        for key, e in self.formula.expressions.items():
-            encodings[key], values[key] = cut.encode(self.values[key], e.text, hints)
+        for key, value in self.values.items():
+            encodings[key], values[key] = cut.encode(value, self.formula.expressions[key].text, hints)
         terms, offsets = structure(self.formula, {k: isinstance(v, Levels) for k, v in encodings.items()})
         if not terms:
             raise FormulaError(f"the formula {self.formula.text!r} has neither terms nor an intercept.")
         names = column_names(terms, encodings)
+        _refuse_same_names([name for piece in names.values() for name in piece], self.formula.text)
         recipe = Recipe(
             formula=self.formula,
             terms=terms,
@@ -261,9 +280,7 @@ class _Cut:
 
     def encode(self, value: Any, text: str, hints: list[str]) -> tuple[Encoding, Any]:
         if isinstance(value, Monomial):
-            arrays = [self.column(name) for name in value.columns]
-            _refuse_overflow(arrays, text)
-            return value, arrays
+            return value, {name: self.column(name) for name in value.columns}
         if isinstance(value, Coded):
             factor = (value.factor if self.keep is None else value.factor.take(self.keep)).compact()
             if factor.numeric_text:
@@ -283,11 +300,10 @@ def _arrays(value: Any) -> list[np.ndarray]:
     return list(value.columns) if isinstance(value, Basis) else [value]
 
 
-def _refuse_overflow(arrays: list[np.ndarray], text: str) -> None:
-    if len(arrays) > 1:
-        size = np.prod([float(np.abs(a).max()) if len(a) else 0.0 for a in arrays])
-        if not np.isfinite(size):
-            raise DataError(f"`{text}` exceeds the range of numbers; rescale its columns.")
+def _refuse_same_names(names: list[str], text: str) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+    if twice:
+        raise FormulaError(f"in {text!r} several columns would be named `{twice[0]}`; rename a column of the data.")
 
 
 def _check_weights(weights: np.ndarray, frame: Frame) -> None:

@@ -19,7 +19,7 @@ from formula_torch.formula.terms import Piece, Term
 from formula_torch.formula.values import Basis, Coded, to_factor
 from formula_torch.numerics.arrays import as_tensor
 
-__all__ = ["Functions", "Recipe", "response_numbers"]
+__all__ = ["Functions", "Recipe", "response_numbers", "truth_numbers"]
 
 Functions = Mapping[str, Callable[..., Any]]
 
@@ -78,6 +78,17 @@ class Recipe:
         return tuple(":".join(self.encodings[f].text for f in t.factors) or "Intercept" for t in self.terms)
 
     @property
+    def written(self) -> str:
+        """The formula with every term written out, for ``update``."""
+        texts = {key: e.written for key, e in self.formula.expressions.items()}
+        terms = [":".join(texts[f] for f in t.factors) for t in self.terms if t.factors]
+        offsets = [f"offset({self.formula.offsets[key].written})" for key in self.offsets]
+        if not any(not t.factors for t in self.terms):
+            offsets.append("0")
+        response = "" if self.formula.response is None else self.formula.response.written
+        return f"{response} ~ {' + '.join([*terms, *offsets]) or '1'}"
+
+    @property
     def lost_factors(self) -> dict[str, Any]:
         """Factors of a single level that no column represents, with that level."""
         written = " ".join(self.column_names)
@@ -115,16 +126,18 @@ class Recipe:
         frame = as_frame(data)
         # A copy: applying a recipe must not teach it anything.
         evaluator = Evaluator(frame, self.functions, {key: dict(state) for key, state in self.states.items()})
-        values = {key: self._encoded(key, evaluator, unseen) for key in self.encodings}
+        written = {key for piece, names in self.names.items() if names for key, _ in piece.factors}
+        values = {key: self._encoded(key, evaluator, unseen) for key in self.encodings if key in written}
         design = assemble(self.terms, self.encodings, self.names, values, frame.n_rows)
         return replace(design, offset=self._offset(evaluator))
 
     def _encoded(self, key: str, evaluator: Evaluator, unseen: str) -> Any:
         encoding, expression = self.encodings[key], self.formula.expressions[key]
         if isinstance(encoding, Monomial):
-            columns = [evaluator.frame.column(name) for name in encoding.columns]
-            return [column.numbers for column in columns]
+            return {name: evaluator.frame.column(name).numbers for name in encoding.columns}
         value = evaluator(expression)
+        if isinstance(value, np.ndarray) and isinstance(encoding, Levels) and np.isnan(value).all():
+            value = Coded(Factor(np.full(len(value), -1, dtype=np.int32), ()))  # a type cannot be told from no values
         if isinstance(encoding, Levels) != isinstance(value, Coded):
             kind = "categories" if isinstance(encoding, Levels) else "numbers"
             raise DataError(f"`{encoding.text}` had {kind} when the model was fitted, and has not here.")
@@ -193,6 +206,13 @@ def _numeric(value: Any, what: str) -> np.ndarray:
     return value
 
 
+def truth_numbers(value: Any) -> np.ndarray | None:
+    """Read an evaluated condition, or numbers, as float64, NaN where missing; None for anything else."""
+    if isinstance(value, Coded) and value.factor.levels == (False, True):
+        return np.where(value.factor.codes < 0, np.nan, value.factor.codes.astype(np.float64))
+    return value if isinstance(value, np.ndarray) else None
+
+
 def response_numbers(value: Any, name: str) -> np.ndarray:
     """Read an evaluated response as numbers; truth values are 0 and 1.
 
@@ -201,8 +221,9 @@ def response_numbers(value: Any, name: str) -> np.ndarray:
     FormulaError
         The response is a factor or has several columns.
     """
-    if isinstance(value, Coded) and value.factor.levels == (False, True):
-        return np.where(value.factor.codes < 0, np.nan, value.factor.codes.astype(np.float64))
+    truth = truth_numbers(value) if isinstance(value, Coded) else None
+    if truth is not None:
+        return truth
     if isinstance(value, Coded):
         kind = "numbers stored as text" if value.factor.numeric_text else "categories"
         raise FormulaError(

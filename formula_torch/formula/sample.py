@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from formula_torch.data import Frame, all_finite
+from formula_torch.data import Frame, all_finite, read_series
 from formula_torch.errors import DataError
 
 __all__ = ["Ledger", "Sample", "row_values"]
@@ -151,7 +151,11 @@ def row_values(given: Any, frame: Frame, what: str, index: pd.Index | None = Non
     if isinstance(given, pd.Series) and index is not None and not given.index.equals(index):
         raise DataError(f"{what}: the Series' index is not that of the data; reindex it, or pass its values.")
     try:
-        values = np.asarray(given.to_numpy() if hasattr(given, "to_numpy") else given, dtype=np.float64)
+        if not isinstance(given, np.ndarray):
+            given = read_series(what, given if hasattr(given, "to_numpy") else pd.Series(given)).numbers
+        values = np.asarray(given, dtype=np.float64)
+    except DataError:
+        raise
     except (TypeError, ValueError) as error:
         raise DataError(f"{what} must be a column's name or numbers, one for each row: {error}.") from error
     if values.shape != (frame.n_rows,):

@@ -18,7 +18,7 @@ import pandas as pd
 from formula_torch.errors import FormulaError
 from formula_torch.formula.dialect import Formula
 
-__all__ = ["Piece", "Term", "structure"]
+__all__ = ["Piece", "Term", "structure", "used_factors"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,11 @@ class Term:
 
     factors: tuple[str, ...]
     pieces: tuple[Piece, ...]
+
+
+def used_factors(formula: Formula) -> set[str]:
+    """Placeholders that survive the algebra; `x` does not in ``z + x - x``."""
+    return {factor for term in _expand(formula) for factor in term}
 
 
 def structure(formula: Formula, categorical: Mapping[str, bool]) -> tuple[tuple[Term, ...], tuple[str, ...]]:

@@ -59,6 +59,7 @@ def show(stream: list[Token]) -> str:
 
 
 def check_operators(stream: list[Token]) -> None:
+    """Raise where two terms meet without an operator."""
     for before, after in itertools.pairwise(stream):
         if before.kind != "operator" and after.kind != "operator":
             raise FormulaError(

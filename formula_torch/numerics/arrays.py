@@ -49,6 +49,8 @@ def resolve_device(device: str, cells: int) -> torch.device:
     ValueError
         Unknown spelling, or CUDA asked for where there is none.
     """
+    if not isinstance(device, str):
+        raise ValueError(f"device={device!r} is not known; use 'auto', 'cpu' or 'cuda'.")
     if device == "auto":
         worth = cells >= CELLS_WORTH_A_GPU and torch.cuda.is_available()
         return torch.device("cuda" if worth else "cpu")

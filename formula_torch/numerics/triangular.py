@@ -19,6 +19,8 @@ __all__ = ["Rank", "Root", "cholesky_root", "gram_rank", "independent_columns", 
 # A column is dependent when its distance to the span of the earlier ones is below the rounding
 # of the linear combination itself: eps times a modest factor for the accumulation of n products.
 RANK_TOLERANCE = 2e-13
+# The rounding of stored columns: four units in the last place.
+STORED_ROUNDING = 4 * float(np.finfo(np.float64).eps)
 # From a Gram matrix only dependencies down to the square root of its own rounding can be told.
 GRAM_TOLERANCE = 1e-10
 EXACT_SVD = 64
@@ -105,18 +107,23 @@ class Rank:
     Parameters
     ----------
     kept : list of int
-    dependent : dict
-        For each dependent column the earlier kept columns it combines.
+    combinations : dict of int to array, shape (k,)
+        For each dependent column the coefficients that make it from the kept ones.
     root : Root
         The triangular root of the kept columns.
     """
 
     kept: list[int]
-    dependent: dict[int, list[int]]
+    combinations: dict[int, np.ndarray]
     root: Root
 
+    @staticmethod
+    def full(root: Root) -> Rank:
+        """Every column is independent."""
+        return Rank(list(range(len(root.r))), {}, root)
 
-def independent_columns(r: np.ndarray) -> Rank:
+
+def independent_columns(r: np.ndarray, lengths: np.ndarray | None = None) -> Rank:
     """Walk the columns of `r` from left to right and keep those that add a direction.
 
     Gram-Schmidt, orthogonalised twice. Column j is dependent when its residual on
@@ -127,12 +134,16 @@ def independent_columns(r: np.ndarray) -> Rank:
     ----------
     r : array, shape (m, k)
         A triangular root, or any matrix with the same Gram matrix.
+    lengths : array, shape (k,), optional
+        Lengths of the columns as they are stored, before they were centred: their
+        rounding is in the data.
     """
     m, k = r.shape
     q, root = np.zeros((m, min(m, k))), np.zeros((min(m, k), k))
     kept: list[int] = []
-    dependent: dict[int, list[int]] = {}
+    combinations: dict[int, np.ndarray] = {}
     sizes = np.linalg.norm(r, axis=0)
+    noise = RANK_TOLERANCE * sizes + (0.0 if lengths is None else STORED_ROUNDING * lengths)
     for j in range(k):
         p = len(kept)
         first = q[:, :p].T @ r[:, j]
@@ -140,15 +151,15 @@ def independent_columns(r: np.ndarray) -> Rank:
         second = q[:, :p].T @ rest
         rest -= q[:, :p] @ second
         distance, share = float(np.linalg.norm(rest)), first + second
-        if distance <= 1e-6 * sizes[j] or p == m:
-            b = solve_triangular(root[:p, kept], share, check_finite=False) if p else share
-            terms = np.abs(b) * sizes[kept]
-            if p == m or distance <= RANK_TOLERANCE * (sizes[j] + terms.sum()):
-                dependent[j] = [kept[i] for i in np.flatnonzero(terms > 1e-9 * sizes[j])]
+        if p == m or distance <= max(1e-6 * sizes[j], noise[j]):
+            b = np.zeros(k)
+            b[kept] = solve_triangular(root[:p, kept], share, check_finite=False) if p else share
+            if p == m or distance <= noise[j] + np.abs(b) @ noise:
+                combinations[j] = b
                 continue
         q[:, p], root[:p, j], root[p, j] = rest / distance, share, distance
         kept.append(j)
-    return Rank(kept, dependent, Root(root[: len(kept), kept]))
+    return Rank(kept, combinations, Root(root[: len(kept), kept]))
 
 
 def gram_rank(gram: np.ndarray) -> Rank:
@@ -156,19 +167,18 @@ def gram_rank(gram: np.ndarray) -> Rank:
     k = len(gram)
     whole = cholesky_root(gram)
     if whole is not None and (np.diag(whole.r) ** 2 > GRAM_TOLERANCE * np.diag(gram)).all():
-        return Rank(list(range(k)), {}, whole)
+        return Rank.full(whole)
     root = np.zeros((k, k))
     kept: list[int] = []
-    dependent: dict[int, list[int]] = {}
+    combinations: dict[int, np.ndarray] = {}
     for j in range(k):
         p = len(kept)
         share = solve_triangular(root[:p, :p], gram[kept, j], trans="T", check_finite=False) if p else np.zeros(0)
         pivot = gram[j, j] - share @ share
         if pivot <= GRAM_TOLERANCE * gram[j, j]:
-            b = solve_triangular(root[:p, :p], share, check_finite=False) if p else share
-            terms = np.abs(b) * np.sqrt(np.diag(gram)[kept])
-            dependent[j] = [kept[i] for i in np.flatnonzero(terms > 1e-4 * np.sqrt(gram[j, j]))]
+            combinations[j] = np.zeros(k)
+            combinations[j][kept] = solve_triangular(root[:p, :p], share, check_finite=False) if p else share
             continue
         root[:p, p], root[p, p] = share, np.sqrt(pivot)
         kept.append(j)
-    return Rank(kept, dependent, Root(root[: len(kept), : len(kept)]))
+    return Rank(kept, combinations, Root(root[: len(kept), : len(kept)]))

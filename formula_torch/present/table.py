@@ -178,7 +178,8 @@ def _render_latex(summary: Summary) -> str:
     notes = "\\\\\n".join(
         f"[{i}] " + "".join(_LATEX.get(c, c) for c in note) for i, note in enumerate(summary.notes, 1)
     )
-    return f"\\begin{{center}}\n\\textbf{{{summary.title}}}\n\n{tables}\n\\end{{center}}\n\nNotes:\\\\\n{notes}\n"
+    title = "".join(_LATEX.get(c, c) for c in summary.title)
+    return f"\\begin{{center}}\n\\textbf{{{title}}}\n\n{tables}\n\\end{{center}}\n\nNotes:\\\\\n{notes}\n"
 
 
 RENDERERS: dict[str, Callable[[Summary], str]] = {"text": _render_text, "html": _render_html, "latex": _render_latex}

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from formula_torch.data import as_frame
+from formula_torch.errors import DataError
 from formula_torch.result.regression import RegressionFit
 
 __all__ = ["GLOSSARY", "augment", "glance", "tidy"]
@@ -83,5 +84,8 @@ def augment(fit: RegressionFit, data: Any) -> pd.DataFrame:
         frame = as_frame(data)
         fitted = fit.predict(data)
         resid = pd.Series(fit.recipe.response(frame), index=frame.index) - fitted
+    taken = {"fitted", "resid"} & set(frame.names)
+    if taken:
+        raise DataError(f"the data have a column `{taken.pop()}`, which augment would overwrite; rename it.")
     table = pd.DataFrame({name: frame.table[name].to_numpy() for name in frame.names}, index=fitted.index)
     return table.assign(fitted=fitted, resid=resid)

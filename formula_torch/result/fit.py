@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -11,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from formula_torch.data import Frame, as_frame
-from formula_torch.errors import DataError, DataRemovedError, UnknownNameError
+from formula_torch.design import Design
+from formula_torch.errors import CollinearityWarning, DataError, DataRemovedError, UnknownNameError
 from formula_torch.formula.dialect import fill_dots
 from formula_torch.formula.recipe import Recipe
 from formula_torch.formula.sample import Sample, row_values
@@ -23,6 +25,10 @@ if TYPE_CHECKING:
     from formula_torch.present.table import Summary
 
 __all__ = ["Call", "Fit"]
+
+
+# A combination of columns of unit size that is zero on the data may round to this on a new row.
+NULL_TOLERANCE = 1e-7
 
 
 def _nothing() -> None:
@@ -67,6 +73,8 @@ class Fit(ABC):
         The user's columns, shared; None once removed.
     offset : str, bool or None
         The offset argument: a column's name, True for an array, None without.
+    null_space : array, shape (aliased, k)
+        Combinations of columns that are zero on the data, of unit size.
     notes : tuple of str
         Sentences for the foot of the summary.
     """
@@ -78,6 +86,7 @@ class Fit(ABC):
     call: Call
     rows: Rows | None
     offset: str | bool | None
+    null_space: np.ndarray
     notes: tuple[str, ...]
 
     # -- coefficients -----------------------------------------------------------------------------
@@ -161,7 +170,8 @@ class Fit(ABC):
         Returns
         -------
         Series, shape (n,)
-            On the index of `newdata`; NaN where a predictor is missing.
+            On the index of `newdata`; NaN where a predictor is missing, or where a row breaks
+            a dependency for which the fit dropped a column (with a warning).
 
         Raises
         ------
@@ -175,9 +185,26 @@ class Fit(ABC):
         frame = as_frame(newdata)
         design = self.recipe.apply(frame, unseen=unseen)
         eta = design.matvec(np.nan_to_num(self.coefficients)).numpy()
+        eta[self._not_estimable(design)] = np.nan
         for part in (design.offset, self._new_offset(frame, offset)):
             eta = eta if part is None else eta + np.asarray(part)
         return pd.Series(eta, index=frame.index)
+
+    def _not_estimable(self, design: Design) -> np.ndarray:
+        """True for rows on which the coefficients of dropped columns would matter."""
+        lost = np.zeros(design.n_rows, dtype=bool)
+        for combination in self.null_space:
+            lost |= np.abs(design.matvec(combination).numpy()) > NULL_TOLERANCE
+        if lost.any():
+            dropped = ", ".join(f"`{name}`" for name in self.params.index[self.params.isna()][:4])
+            warnings.warn(
+                f"{int(lost.sum())} of {design.n_rows} rows cannot be predicted and are NaN (first: row "
+                f"{int(np.flatnonzero(lost)[0])}): the fit dropped {dropped} as dependent, and these rows break the "
+                "dependency.",
+                CollinearityWarning,
+                stacklevel=3,
+            )
+        return lost
 
     def _new_offset(self, frame: Frame, offset: Any) -> np.ndarray | None:
         if offset is None and self.offset is None:
@@ -216,9 +243,10 @@ class Fit(ABC):
             By default the columns held by the result and, for a formula that reads others,
             the table it was fitted on, as long as that exists.
         """
-        text = fill_dots(formula, self.recipe.formula.text)
+        text = fill_dots(formula, self.recipe.written)
         if self.call.refit is None:
             raise DataRemovedError("this result was unpickled or stripped; fit again instead of updating.")
+        self._held_rows("update").verify()
         if data is not None:
             return self.call.refit(text, data)
         try:

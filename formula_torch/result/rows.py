@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from formula_torch.data import Frame
 from formula_torch.design import Design
@@ -43,8 +44,24 @@ class Rows:
     @staticmethod
     def of(problem: Problem, weights: Any, offset: Any) -> Rows:
         """Hold what a problem was learned from."""
-        rows = Rows(problem.frame, problem.sample, weights, offset, None)
+        rows = Rows(problem.frame, problem.sample, _held(weights), _held(offset), None)
         return replace(rows, checksum=rows._fingerprint())
+
+    @property
+    def mutable(self) -> bool:
+        """Whether something held can be changed in place by the user."""
+        return self.checksum is not None
+
+    def verify(self) -> None:
+        """Raise if arrays have been changed since the fit.
+
+        Raises
+        ------
+        DataError
+            They have.
+        """
+        if self._fingerprint() != self.checksum:
+            raise DataError("the arrays this model was fitted on have been changed since; fit it again.")
 
     def _fingerprint(self) -> int | None:
         arrays = [a for a in (self.weights, self.offset) if isinstance(a, np.ndarray)]
@@ -60,8 +77,7 @@ class Rows:
         DataError
             The arrays have been changed since the fit.
         """
-        if self._fingerprint() != self.checksum:
-            raise DataError("the arrays this model was fitted on have been changed since; fit it again.")
+        self.verify()
         frame = self.used_frame()
         design = recipe.apply(frame)
         offset = self._values(self.offset, "offset")
@@ -88,3 +104,12 @@ class Rows:
     def weight_values(self) -> np.ndarray | None:
         """Weights of the rows used, shape (n,), or None."""
         return self._values(self.weights, "weights")
+
+
+def _held(given: Any) -> Any:
+    """Hold a row argument so that later changes are without effect, or noticed."""
+    if given is None or isinstance(given, (str, np.ndarray)):
+        return given
+    if isinstance(given, pd.Series):
+        return given.copy(deep=False)
+    return given if hasattr(given, "to_numpy") else np.array(given, dtype=np.float64)

@@ -37,6 +37,8 @@ class Standardised:
         Column j of Z is (x_j - shifts_j) * scales_j.
     shift, scale : float
         Those of the response.
+    pivot : float
+        A number near the mean of the response, to take sums of squares about; `shift` where there is one.
     """
 
     design: Design
@@ -45,6 +47,12 @@ class Standardised:
     shifts: np.ndarray
     shift: float
     scale: float
+    pivot: float
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether no unit was so extreme that a column had to be scaled."""
+        return bool((self.scales == 1).all())
 
     def params(self, beta: np.ndarray) -> np.ndarray:
         """Coefficients of Z to coefficients of X, both of shape (k,): b_j s_j, less b_j s_j c_j on the constant."""
@@ -70,6 +78,21 @@ class Standardised:
             moved += np.outer(r[:, kept.index(self.design.constant)], self.shifts[kept])
         return moved
 
+    def combination(self, b: np.ndarray, j: int) -> np.ndarray:
+        """z_j = sum b_i z_i to the coefficients c of x_j = sum c_i x_i, both of shape (k,)."""
+        moved = b * self.scales / self.scales[j]
+        if self.design.constant is not None:
+            moved[self.design.constant] += self.shifts[j] - moved @ self.shifts
+        return moved
+
+    def lengths(self, gram: np.ndarray) -> np.ndarray:
+        """Lengths of the columns as stored; of products those of Z, as their rounding is not in the data."""
+        k, weight = self.design.k, gram[-1, -1]
+        stored = np.zeros(k, dtype=bool)
+        numeric = self.design.numeric
+        stored[numeric.columns] = [len(product) == 1 for product in numeric.products]
+        return np.sqrt(np.diag(gram)[:k] + np.where(stored, weight * (self.shifts * self.scales) ** 2, 0.0))
+
     def back(self, kept: list[int]) -> np.ndarray:
         """The matrix that carries coefficients of Z to X (but for `scale` and `shift`), exact in float64."""
         back = np.diag(self.scales[kept])
@@ -77,10 +100,10 @@ class Standardised:
             back[kept.index(self.design.constant)] -= (self.scales * self.shifts)[kept]
         return back
 
-    def response(self, rows: slice) -> Tensor:
-        """``(y - offset - shift) * scale`` of some rows."""
+    def response(self, rows: slice, pivot: float | None = None) -> Tensor:
+        """``(y - offset - shift) * scale`` of some rows; about `pivot` where that is given."""
         assert self.source.y is not None
-        u = self.source.y[rows] - self.shift
+        u = self.source.y[rows] - (self.shift if pivot is None else pivot)
         if self.source.offset is not None:
             u.sub_(self.source.offset[rows])
         return u if self.scale == 1 else u.mul_(self.scale)
@@ -147,10 +170,10 @@ def standardise(design: Design) -> Standardised:
     factors = tuple(_scaled(f, design) for f in design.factors)
     for f in factors:
         scales[f.columns] = f.scale
-    y_centre, y_spread = _location_and_spread(_sampled_response(design), centred)
-    shift, scale = float(y_centre), float(_power_of_two(y_spread))
+    y_centre, y_spread = _location_and_spread(_sampled_response(design), centred=True)
+    pivot, scale = float(y_centre), float(_power_of_two(y_spread if centred else np.maximum(y_spread, abs(y_centre))))
     scaled = replace(design, numeric=numeric, factors=factors)
-    return Standardised(scaled, design, scales, shifts, shift, scale)
+    return Standardised(scaled, design, scales, shifts, pivot if centred else 0.0, scale, pivot)
 
 
 def _scaled(block: FactorBlock, design: Design) -> FactorBlock:
