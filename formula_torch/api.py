@@ -169,12 +169,13 @@ def _check_linear(problem: Problem, weights_type: str) -> None:
 
 def _refuse_extreme_units(problem: Problem, solution: LeastSquares, scale: float) -> None:
     """Raise where a variance leaves the range of float64: t would be silently lost."""
-    variances = scale * np.diag(solution.inverse_gram)[solution.kept]
+    with np.errstate(all="ignore"):
+        variances = scale * np.diag(solution.inverse_gram)[solution.kept]
     lost = np.isinf(variances) | ((variances == 0) & (solution.ssr > 0))
     if np.isinf(solution.ssr) or (solution.ssr == 0 and not solution.perfect):
         name = problem.recipe.response_name
     elif lost.any():
-        name = problem.design.names[solution.kept[int(np.flatnonzero(lost)[0])]]
+        name = problem.design.names[solution.kept[int(np.flatnonzero(lost)[-1])]]
     else:
         return
     raise DataError(f"the units of `{name}` are so extreme that squares leave the range of numbers; rescale it.")

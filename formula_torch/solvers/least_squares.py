@@ -120,9 +120,14 @@ def least_squares(design: Design) -> LeastSquares:
     >>> least_squares(problem.design).params.round(4).tolist()
     [0.9167, 2.25]
     """
-    z = standardise(design)
+    # Extreme units may leave the range of float64 on the way back; the caller refuses what is lost.
+    with np.errstate(all="ignore"):
+        return _solve(standardise(design))
+
+
+def _solve(z: Standardised) -> LeastSquares:
     gram = _bordered_gram(z)
-    k = design.k
+    design, k = z.source, z.design.k
     root = cholesky_root(gram[:k, :k])
     work = design.n_rows * k**2
     if root is not None and root.condition <= (CHOLESKY_CONDITION if work <= QR_CHEAP else CHOLESKY_CONDITION_LARGE):

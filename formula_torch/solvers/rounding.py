@@ -57,4 +57,4 @@ def noise_level(z: Standardised, gram: np.ndarray, beta: np.ndarray, exact: bool
 
 def is_flat(totals: Totals) -> bool:
     """Whether the response is constant up to rounding."""
-    return totals.centred <= (NOISE_ULPS * EPS) ** 2 * (totals.centred + totals.weight * totals.mean**2)
+    return totals.centred <= (NOISE_ULPS * EPS) ** 2 * (totals.centred + totals.weight * totals.mean * totals.mean)

@@ -8,6 +8,7 @@ absorb them.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,12 +16,15 @@ import torch
 from torch import Tensor
 
 from formula_torch.design import Design, FactorBlock, NumericBlock
+from formula_torch.errors import DataError
 from formula_torch.numerics.double_double import DoubleDouble
 
 __all__ = ["Standardised", "standardise"]
 
 # Shift and scale only condition the problem: a sample of rows estimates them well enough.
 SAMPLE_ROWS = 4096
+# Products of columns beyond 10**300, or below 10**-300, are refused.
+LARGEST_EXPONENT = 300
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,6 +164,7 @@ def _numeric_moments(design: Design, centred: bool) -> tuple[np.ndarray, np.ndar
 
 def standardise(design: Design) -> Standardised:
     """Choose shifts and power-of-two scales for the columns and the response."""
+    _refuse_extreme_products(design)
     centred = design.constant is not None
     scales, shifts = np.ones(design.k), np.zeros(design.k)
     numeric = design.numeric
@@ -174,6 +179,25 @@ def standardise(design: Design) -> Standardised:
     pivot, scale = float(y_centre), float(_power_of_two(y_spread if centred else np.maximum(y_spread, abs(y_centre))))
     scaled = replace(design, numeric=numeric, factors=factors)
     return Standardised(scaled, design, scales, shifts, pivot if centred else 0.0, scale, pivot)
+
+
+def _refuse_extreme_products(design: Design) -> None:
+    """Raise where a product of columns leaves the range of float64, which would make it 0 or infinite.
+
+    Raises
+    ------
+    DataError
+        Names the column.
+    """
+    numeric = zip(design.numeric.products, design.numeric.columns, strict=True)
+    factors = ((f.value, f.columns[0]) for f in design.factors if f.value)
+    products = [(product, column) for product, column in (*numeric, *factors) if len(product) > 1]
+    used = {i for product, _ in products for i in product}
+    sizes = {i: float(design.bases[i].abs().max()) for i in used}
+    for product, column in products:
+        exponent = sum(math.log10(sizes[i]) for i in product if sizes[i] > 0)
+        if abs(exponent) > LARGEST_EXPONENT and all(sizes[i] > 0 for i in product):
+            raise DataError(f"`{design.names[column]}` leaves the range of numbers; rescale its columns.")
 
 
 def _scaled(block: FactorBlock, design: Design) -> FactorBlock:
