@@ -107,7 +107,7 @@ def fit(
     cells = problem.design.n_rows * problem.design.k
     place = resolve_device(device, cells)
     design = problem.design if place.type == "cpu" else problem.design.to(place)
-    with threads_for(cells):
+    with threads_for(float(cells) * problem.design.k):
         solution = least_squares(design)
         model = LinearModel.of(design, weights_type)
         explained = None if design.offset is None else explained_squares(design, solution.params)

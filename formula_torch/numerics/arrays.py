@@ -13,7 +13,9 @@ __all__ = ["as_tensor", "resolve_device", "segment_sum", "threads_for"]
 
 # Below this many numbers the transfer to a GPU costs more than the work saved there.
 CELLS_WORTH_A_GPU = 5_000_000
-CELLS_WORTH_A_THREAD = 1_000_000
+# Row blocks are cheap and many: below this many products (n k^2) a second thread, spinning between
+# them, slows the whole by a third to a half on two cores.
+PRODUCTS_WORTH_A_THREAD = 10_000_000_000
 
 
 class _Alias:
@@ -68,14 +70,16 @@ def segment_sum(values: Tensor, codes: Tensor, n_segments: int) -> Tensor:
 
 
 @contextmanager
-def threads_for(cells: int) -> Iterator[None]:
-    """Run a small problem on one thread, and give the caller's setting back.
+def threads_for(products: float) -> Iterator[None]:
+    """Run all but large problems on one thread, and give the caller's setting back.
 
-    Below some 1e6 numbers a second thread gains nothing, and its spinning slows
-    the k x k algebra that follows tenfold on a machine of few cores.
+    Parameters
+    ----------
+    products : float
+        The work, n k^2.
     """
     before = torch.get_num_threads()
-    if cells >= CELLS_WORTH_A_THREAD or before == 1:
+    if products >= PRODUCTS_WORTH_A_THREAD or before == 1:
         yield
         return
     torch.set_num_threads(1)
