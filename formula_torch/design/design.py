@@ -23,6 +23,7 @@ from formula_torch.design.batch import Batch
 from formula_torch.design.blocks import Bases, FactorBlock, NumericBlock
 from formula_torch.design.gram import GramSums
 from formula_torch.errors import DataError
+from formula_torch.numerics.arrays import threads_for
 from formula_torch.numerics.double_double import DoubleDouble
 
 __all__ = ["BATCH_ROWS", "Design"]
@@ -164,8 +165,9 @@ class Design:
     def matvec(self, beta: np.ndarray) -> Tensor:
         """X @ beta, shape (n,); NaN where a level is missing."""
         out = self.empty(self.n_rows)
-        for rows, batch in self.formed():
-            out[rows] = batch.matvec(beta)
+        with threads_for(float(self.n_rows) * self.k**2):
+            for rows, batch in self.formed():
+                out[rows] = batch.matvec(beta)
         return out
 
     def rmatvec(self, r: Tensor) -> np.ndarray:

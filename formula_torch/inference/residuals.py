@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,8 @@ import numpy as np
 from formula_torch.numerics.tails import chi2_sf
 
 __all__ = ["ResidualStatistics", "residual_statistics"]
+
+BLOCK_ROWS = 65_536
 
 
 @dataclass(frozen=True)
@@ -46,20 +49,49 @@ def residual_statistics(residuals: np.ndarray, counts: np.ndarray | None = None)
     counts : array, shape (n,), optional
         Frequency weights; the result is that of the repeated rows.
     """
-    m = np.ones_like(residuals) if counts is None else counts
-    n, squares = float(m.sum()), float(m @ residuals**2)
+    n = float(len(residuals) if counts is None else counts.sum())
+    total, squares, steps = _sums(residuals, counts)
     if squares == 0 or n < 2:
         return ResidualStatistics(*[math.nan] * 7)
-    centred = residuals - float(m @ residuals) / n
-    squared = centred * centred
-    m2, m3, m4 = float(m @ squared) / n, float(m @ (squared * centred)) / n, float(m @ (squared * squared)) / n
+    m2, m3, m4 = (moment / n for moment in _central_sums(residuals, counts, total / n))
     skew, kurtosis = (m3 / m2**1.5, m4 / m2**2) if m2 > 0 else (math.nan, math.nan)
     jarque_bera = n / 6 * (skew**2 + (kurtosis - 3) ** 2 / 4)
     omnibus = _skew_z(skew, n) ** 2 + _kurtosis_z(kurtosis, n) ** 2 if n >= 8 else math.nan
-    durbin_watson = float(np.sum(np.diff(residuals) ** 2)) / squares
     return ResidualStatistics(
-        durbin_watson, omnibus, chi2_sf(omnibus, 2), jarque_bera, chi2_sf(jarque_bera, 2), skew, kurtosis
+        steps / squares, omnibus, chi2_sf(omnibus, 2), jarque_bera, chi2_sf(jarque_bera, 2), skew, kurtosis
     )
+
+
+def _blocks(residuals: np.ndarray, counts: np.ndarray | None) -> Iterator[tuple[np.ndarray, np.ndarray | float]]:
+    """Cut into blocks that stay in the cache while several sums are taken."""
+    for start in range(0, len(residuals), BLOCK_ROWS):
+        part = slice(start, start + BLOCK_ROWS)
+        yield residuals[part], 1.0 if counts is None else counts[part]
+
+
+def _sums(residuals: np.ndarray, counts: np.ndarray | None) -> tuple[float, float, float]:
+    """Sum, sum of squares, and sum of squared differences of neighbours."""
+    total = squares = steps = 0.0
+    last = residuals[:1]
+    for r, m in _blocks(residuals, counts):
+        total += float(np.sum(m * r))
+        squares += float(np.sum(m * r * r))
+        steps += float(np.sum(np.diff(r, prepend=last) ** 2))
+        last = r[-1:]
+    return total, squares, steps
+
+
+def _central_sums(residuals: np.ndarray, counts: np.ndarray | None, mean: float) -> tuple[float, float, float]:
+    """Sums of the second to fourth powers of deviations from `mean`."""
+    second = third = fourth = 0.0
+    for r, m in _blocks(residuals, counts):
+        deviation = r - mean
+        squared = deviation * deviation
+        weighted = m * squared
+        second += float(np.sum(weighted))
+        third += float(np.sum(weighted * deviation))
+        fourth += float(np.sum(weighted * squared))
+    return second, third, fourth
 
 
 def _skew_z(skew: float, n: float) -> float:
