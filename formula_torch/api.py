@@ -13,7 +13,7 @@ import numpy as np
 
 from formula_torch.errors import CollinearityWarning, DataError, DesignWarning, FormulaError
 from formula_torch.formula.learn import Problem, learn
-from formula_torch.inference.covariance import IID, Moments
+from formula_torch.inference.covariance import COVARIANCES, Moments
 from formula_torch.models.linear import WEIGHTS_TYPES, LinearModel, explained_squares
 from formula_torch.numerics.arrays import resolve_device, threads_for
 from formula_torch.result.fit import Call
@@ -122,13 +122,13 @@ def fit(
         "subset": subset,
         "functions": functions,
     }
-    df_resid = model.n_obs - solution.rank
-    scale = solution.ssr / df_resid if df_resid > 0 else np.nan
+    scale = model.scale(solution.ssr, solution.rank)
+    moments = Moments(solution.inverse_gram, scale, model.n_obs - solution.rank)
     _refuse_extreme_units(problem, solution, scale)
     result = RegressionFit(
         recipe=problem.recipe,
         coefficients=solution.params,
-        covariance=IID()(Moments(solution.inverse_gram, scale, df_resid if df_resid > 0 else np.nan)),
+        covariance=COVARIANCES["iid"]()(moments),
         sample=problem.sample,
         call=Call(f"fit({formula!r})", f"{engine} ({place.type})", partial(fit, **options), _reference(data)),
         rows=Rows.of(problem, weights, offset),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import pickle
 import warnings
 from decimal import Decimal
 
@@ -343,3 +344,98 @@ def test_update_keeps_what_the_dot_stood_for(data) -> None:
 def test_augment_overwrites_nothing(data) -> None:
     with pytest.raises(DataError, match="`resid`"):
         ft.fit("y ~ resid", data.assign(resid=data["x"])).augment()
+
+
+# -- what a review found ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("formula", ["y ~ one + x", "y ~ one * g", "y ~ x + one:x", "y ~ C(one, Sum) + g"])
+def test_a_lost_factor_leaves_a_whole_result(data, formula: str) -> None:
+    data["one"] = "only"
+    with pytest.warns(DesignWarning, match="`.*one.*` has a single level"):
+        fit = ft.fit(formula, data)
+    again = pickle.loads(pickle.dumps(fit))
+    assert str(again) == str(fit)
+    close(again.predict(data), fit.fittedvalues)
+    close(fit.predict(data.drop(columns="one")), fit.fittedvalues)
+    with pytest.raises(DataError, match="were not in the data"):
+        fit.predict(data.assign(one="other"))
+
+
+def test_a_lost_factor_is_told_from_a_longer_name(data) -> None:
+    with pytest.warns(DesignWarning, match="`o` has a single level"):
+        ft.fit("y ~ o + oo", data.assign(o="only", oo=data["g"]))
+
+
+@pytest.mark.parametrize("unit", [1e-29, 1.0, 1e29])
+def test_the_unit_of_weights_never_matters(data, unit: float) -> None:
+    data["o"] = 100 * data["z"]
+    one = ft.fit("y ~ x", data, weights=np.ones(60), offset="o")
+    two = ft.fit("y ~ x", data, weights=np.full(60, unit), offset="o")
+    close([two.rsquared, *two.tvalues], [one.rsquared, *one.tvalues])
+
+
+def test_levels_of_objects_are_told_by_their_value(data) -> None:
+    numbers = np.array([2, 10, 30])[data["k"] % 3]
+    objects = data.assign(k=pd.Series([np.int64(v) for v in numbers], dtype=object))
+    fit = ft.fit("y ~ C(k)", objects)
+    close(fit.params, params("y ~ C(k)", data.assign(k=numbers)))
+    assert np.isfinite(fit.predict({"k": [10]})).all()
+
+
+def test_series_of_other_libraries_in_a_dict(data) -> None:
+    order = pl.Series(data["g"].tolist(), dtype=pl.Enum(["c", "b", "a"]))
+    fit = ft.fit("y ~ v", {"y": data["y"], "v": order})
+    assert list(fit.params.index) == ["Intercept", "v[T.b]", "v[T.a]"]
+    ids = pl.Series([2**60 + int(k) for k in data["k"]])
+    assert len(ft.fit("y ~ C(v)", {"y": data["y"], "v": ids}).params) == 5
+
+
+def test_masked_and_foreign_weights(data) -> None:
+    masked = np.ma.array(np.where(np.arange(60) < 10, 1e6, 1.0), mask=np.arange(60) < 10)
+    fit = ft.fit("y ~ x", data, weights=masked)
+    assert fit.nobs == 50
+    assert fit.wresid.notna().all()
+    for bad in (np.array(["2"] * 60), pd.date_range("2020-01-01", periods=60).to_numpy()):
+        with pytest.raises(DataError, match="not numbers"):
+            ft.fit("y ~ x", data, weights=bad)
+    listed = ft.fit("y ~ x", data, weights=[pd.NA, *[1.0] * 59])
+    assert listed.nobs == 59
+    assert len(listed.wresid) == 59
+
+
+def test_updates_of_updates(data) -> None:
+    fit = ft.fit("y ~ x - 1", data)
+    assert list(fit.update(". ~ . + z").params.index) == ["x", "z"]
+    assert list(fit.update(". ~ z").params.index) == ["Intercept", "z"]
+    assert list(ft.fit("y ~ x + z", data).update(". ~ . - z").update(". ~ . + k").params.index) == [
+        "Intercept",
+        "x",
+        "k",
+    ]
+
+
+def test_operators_inside_operands(data) -> None:
+    close(params("y ~ I(k %% (k %/% 2 + 2))", data), params("y ~ v", data.assign(v=data["k"] % (data["k"] // 2 + 2))))
+    close(params("y ~ I(k %in% c(5 %% 3, 4))", data), params("y ~ v", data.assign(v=data["k"].isin([2, 4]))))
+
+
+def test_missing_levels_have_no_dense_row(data) -> None:
+    from formula_torch.formula.learn import learn
+
+    dense = learn("y ~ g", data).recipe.apply({"g": [None, "b"]}).dense()
+    assert np.isnan(dense[0, 1:]).all()
+    assert dense[1].tolist() == [1.0, 1.0, 0.0]
+
+
+def test_the_rest_of_the_review(data) -> None:
+    with pytest.raises(FormulaError, match="2 scores for 3 levels"):
+        ft.fit("y ~ C(g, Poly([1, 2]))", data)
+    with pytest.raises(DataError, match="without an offset"):
+        ft.fit("y ~ x", data).predict(data, offset=data["z"])
+    with pytest.warns(DesignWarning):
+        single = ft.fit("y ~ 1", data.iloc[:1])
+    assert single.info_criteria("aic") == -np.inf
+    mixed = data.assign(g=["t", *data["k"][1:]])
+    mixed.loc[0, "y"] = np.nan
+    assert len(ft.fit("y ~ C(g)", mixed).resid) == 59

@@ -148,6 +148,13 @@ class Column:
         values = self.series.cast(nw.String).to_list()
         return pd.Series(pd.Categorical(values, categories=categories) if categories else values, dtype=None)
 
+    def to_pandas(self) -> pd.Series:
+        """The column as a pandas Series: identifiers exact, categories with their declared order."""
+        if self.kind == "category":
+            codes = self.factor.codes
+            return pd.Series(pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(list(self.factor.levels))))
+        return self._native_numbers() if self.kind == "number" else pd.Series(self.series.to_list())
+
     @cached_property
     def finite(self) -> bool:
         """True if every value is a finite number; False says nothing."""

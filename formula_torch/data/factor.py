@@ -55,15 +55,19 @@ def factor_of(values: pd.Series | np.ndarray) -> Factor:
     series = pd.Series(values)
     if not isinstance(series.dtype, pd.CategoricalDtype):
         if series.dtype == object:
-            series = series.map(
-                lambda v: v if v is None or isinstance(v, (bool, int, float)) else str(v), na_action="ignore"
-            )
+            series = series.map(_plain_level, na_action="ignore")
         try:
             series = series.astype("category")
         except TypeError as error:
             raise DataError(f"column {series.name!r} mixes types that cannot be ordered: {error}") from error
     levels = tuple(v.item() if isinstance(v, np.generic) else v for v in series.cat.categories)
     return Factor(series.cat.codes.to_numpy(np.int32), levels, _all_numeric_text(levels))
+
+
+def _plain_level(value: Any) -> Any:
+    """Numbers and truth values as Python's own, anything else as text."""
+    value = value.item() if isinstance(value, np.generic) else value
+    return value if isinstance(value, (bool, int, float)) else str(value)
 
 
 def _all_numeric_text(levels: tuple[Any, ...]) -> bool:

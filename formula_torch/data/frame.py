@@ -154,6 +154,8 @@ def _frame_of_mapping(data: Mapping[str, Any]) -> pd.DataFrame:
 def _column_of_mapping(name: str, value: Any) -> Any:
     if isinstance(value, pd.Series):
         return value.array
+    if nw.dependencies.is_into_series(value):
+        return read_series(name, value).to_pandas().array
     if isinstance(value, np.ndarray):
         if value.ndim > 1:
             raise DataError(f"column `{name}` of the dict has {value.ndim} dimensions; one is needed.")

@@ -156,6 +156,7 @@ class FactorBlock:
         table = torch.from_numpy(self.coding.table()).to(out.device)
         value = self.values(bases)
         block = table[self.codes.long()].mT
+        block[:, self.codes < 0] = math.nan
         out[self.columns] = block if value is None else block * value
 
     def exact(self, bases: Bases, out: DoubleDouble) -> None:

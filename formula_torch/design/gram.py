@@ -33,8 +33,8 @@ class GramSums:
         self.factors = factors
         self.size = k + extra
         self.numeric: Tensor | float = 0.0
-        self.by_cell: list[Tensor | float] = [0.0] * len(factors)
-        self.tables: dict[tuple[int, int], Tensor | float] = {}
+        self.by_cell: dict[int, Tensor] = {}
+        self.tables: dict[tuple[int, int], Tensor] = {}
 
     def add(self, batch: Batch, weights: Tensor | None) -> None:
         """Add the sums of one batch."""
@@ -43,7 +43,7 @@ class GramSums:
         self.numeric = self.numeric + weighted @ rows.mT
         for i, (f, value) in enumerate(zip(batch.factors, batch.values, strict=True)):
             times_value = weighted if value is None else weighted * value
-            self.by_cell[i] = self.by_cell[i] + segment_sum(times_value, f.codes, f.coding.n_cells)
+            self.by_cell[i] = segment_sum(times_value, f.codes, f.coding.n_cells, self.by_cell.get(i))
             for j in range(i + 1):
                 self._add_table(i, j, batch, weights)
 
@@ -54,11 +54,10 @@ class GramSums:
         for multiplier in (batch.values[i], batch.values[j], weights):
             mass = mass if multiplier is None else mass * multiplier
         if f.cells == g.cells:
-            sums = segment_sum(mass, f.codes, f.coding.n_cells)
+            codes, cells = f.codes, f.coding.n_cells
         else:
-            joint = f.codes.long() * g.coding.n_cells + g.codes
-            sums = segment_sum(mass, joint, f.coding.n_cells * g.coding.n_cells)
-        self.tables[i, j] = self.tables.get((i, j), 0.0) + sums
+            codes, cells = f.codes.long() * g.coding.n_cells + g.codes, f.coding.n_cells * g.coding.n_cells
+        self.tables[i, j] = segment_sum(mass, codes, cells, self.tables.get((i, j)))
 
     def assemble(self) -> np.ndarray:
         """Return the Gram matrix, shape (k + extra, k + extra)."""
@@ -83,8 +82,11 @@ def _coded(f: FactorBlock, g: FactorBlock, sums: np.ndarray) -> np.ndarray:
     if f.cells != g.cells:
         table = sums.reshape(f.coding.n_cells, g.coding.n_cells)
         return f.coding.collect(g.coding.collect(table).T).T
-    if f.coding is g.coding and f.coding.kept is not None:
-        return np.diag(sums[f.coding.kept])
+    if f.coding.kept is not None and g.coding.kept is not None:
+        common, rows, columns = np.intersect1d(f.coding.kept, g.coding.kept, return_indices=True)
+        cross = np.zeros((f.coding.width, g.coding.width))
+        cross[rows, columns] = sums[common]
+        return cross
     return f.coding.table().T @ (sums[:, None] * g.coding.table())
 
 

@@ -22,7 +22,7 @@ class Contrast:
     Parameters
     ----------
     kind : str
-        A key of ``CODINGS``.
+        treatment, SAS, sum, helmert, diff, poly or custom.
     reference : object
         The reference level (treatment) or the omitted one (sum), or its position, or None.
     position : int, optional
@@ -66,6 +66,8 @@ class Contrast:
             return matrix
         if self.kind == "sum":
             return self._sum_coding(levels)
+        if self.scores is not None and len(self.scores) != len(levels):
+            raise FormulaError(f"Poly has {len(self.scores)} scores for {len(levels)} levels {list(levels)}.")
         made = _CODINGS[self.kind](**({} if self.scores is None else {"scores": list(self.scores)}))
         return np.array(made.get_coding_matrix(list(levels), reduced_rank=True), dtype=np.float64)
 

@@ -18,9 +18,9 @@ from formula_torch.formula.tokens import WORDS, Token, bind_percents, check_oper
 __all__ = ["Expression", "Formula", "expression", "fill_dots", "parse"]
 
 _CONSTANTS = {"TRUE": "True", "FALSE": "False", "NULL": "None", "True": "True", "False": "False", "None": "None"}
-# R's logical operators bind looser than comparisons, as Python's words do and its symbols do not.
 # What a power of a sum may expand to before like products are merged.
 MOST_PRODUCTS = 1_000_000
+# R's logical operators bind looser than comparisons, as Python's words do and its symbols do not.
 _OPERATORS = {"^": "**", "&": " and ", "|": " or ", "!": " not "}
 
 
@@ -309,10 +309,12 @@ def fill_dots(formula: str, old: str) -> str:
     'log(y) ~ (x + z) - x'
     """
     new_sides, old_sides = _split_sides(tokens(formula), formula), _split_sides(tokens(old), old)
-    sides = []
+    sides, no_intercept = [], False
     for new, kept in zip(new_sides, old_sides, strict=True):
-        bracket = len(kept) > 1
-        filling = [Token("operator", "("), *kept, Token("operator", ")")] if bracket and len(new) > 1 else kept
+        if [token.text for token in kept[-2:]] == ["+", "0"]:
+            kept, no_intercept = kept[:-2], True
+        bracket = len(kept) > 1 and len(new) > 1
+        filling = [Token("operator", "("), *kept, Token("operator", ")")] if bracket else kept
         filled = [piece for token in new for piece in (filling if token.text == "." else [token])]
         sides.append(show(filled))
-    return " ~ ".join(sides)
+    return " ~ ".join(sides) + (" + 0" if no_intercept and any(token.text == "." for token in new_sides[1]) else "")

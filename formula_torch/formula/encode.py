@@ -107,7 +107,8 @@ class _Assembly:
     products: list[Product] = field(default_factory=list)
     positions: list[int] = field(default_factory=list)
     factors: list[FactorBlock] = field(default_factory=list)
-    codings: dict[Any, tuple[Tensor, Coding]] = field(default_factory=dict)
+    codings: dict[tuple[tuple[str, bool], ...], Coding] = field(default_factory=dict)
+    joint: dict[tuple[str, ...], Tensor] = field(default_factory=dict)
 
     def base(self, key: Any, array: np.ndarray) -> int:
         if key not in self.where:
@@ -127,16 +128,16 @@ class _Assembly:
             raise DataError(f"`{encoding.text}` has {len(columns)} columns here and had {expected} in the fit.")
         return [(self.base((key, j), column),) for j, column in enumerate(columns)]
 
-    def cells(self, categorical: tuple[tuple[str, bool], ...]) -> tuple[Tensor, Coding]:
-        """Joint codes and coding of a product of factors, the first varying fastest."""
+    def coding(self, categorical: tuple[tuple[str, bool], ...]) -> Coding:
+        """Coding of a product of factors, the first varying fastest."""
         if categorical not in self.codings:
             parts = [self.encodings[key].coding(reduced) for key, reduced in categorical]  # type: ignore[union-attr]
-            self.codings[categorical] = self.codes(tuple(key for key, _ in categorical)), _joint_coding(parts)
+            self.codings[categorical] = _joint_coding(parts)
         return self.codings[categorical]
 
     def codes(self, keys: tuple[str, ...]) -> Tensor:
-        if keys not in self.where:
-            self.where[keys] = -1
+        """Joint codes of a product of factors."""
+        if keys not in self.joint:
             factors: list[Factor] = [self.values[key] for key in keys]
             joint, stride = np.zeros(len(factors[0].codes), dtype=np.int64), 1
             missing = np.zeros(len(joint), dtype=bool)
@@ -146,8 +147,8 @@ class _Assembly:
                 stride *= len(f.levels)
             joint[missing] = -1
             narrow = joint.astype(np.int32) if stride < 2**31 else joint
-            self.codings[keys] = as_tensor(narrow), Coding(stride)
-        return self.codings[keys][0]
+            self.joint[keys] = as_tensor(narrow)
+        return self.joint[keys]
 
     def add(self, piece: Piece, start: int) -> int:
         """Add the columns of a piece from position `start`; return the position after them."""
@@ -157,10 +158,9 @@ class _Assembly:
         # Axes in the order of the factors, the first varying fastest (Fortran order).
         grid = start + np.arange(int(np.prod(widths))).reshape(widths, order="F")
         axes = [i for i, _ in numeric]
+        available = [self.numeric_products(key) for _, key in numeric]
         for choice in itertools.product(*(range(widths[i]) for i in axes)):
-            product = tuple(
-                b for (_, key), j in zip(numeric, choice, strict=True) for b in self.numeric_products(key)[j]
-            )
+            product = tuple(b for products, j in zip(available, choice, strict=True) for b in products[j])
             index = tuple(choice[axes.index(i)] if i in axes else slice(None) for i in range(len(widths)))
             columns = np.atleast_1d(grid[index]).ravel(order="F")
             if categorical:
@@ -171,10 +171,11 @@ class _Assembly:
         return start + grid.size
 
     def add_factor(self, categorical: tuple[tuple[str, bool], ...], value: Product | None, columns: np.ndarray) -> None:
-        codes, coding = self.cells(categorical)
-        if coding.width:
-            name = ":".join(key for key, _ in categorical)
-            self.factors.append(FactorBlock(codes, name, coding, value, columns))
+        if not columns.size:  # a factor of one level: no column stands for it
+            return
+        name = ":".join(key for key, _ in categorical)
+        codes = self.codes(tuple(key for key, _ in categorical))
+        self.factors.append(FactorBlock(codes, name, self.coding(categorical), value, columns))
 
 
 def _joint_coding(parts: list[Coding]) -> Coding:

@@ -81,7 +81,7 @@ class Evaluator:
     def _settled(self, value: Any, expression: Expression) -> np.ndarray | Basis | Coded:
         """Give a final value the form of a term: numbers, a basis, or a factor."""
         if isinstance(value, Column):
-            value = value.numbers if value.kind == "number" else value.factor if value.kind != "time" else value.numbers
+            value = value.factor if value.kind in ("bool", "category") else value.numbers
         if isinstance(value, Logical) and value.values.ndim == 0:
             value = bool(value.values)
         if isinstance(value, Logical) or (isinstance(value, np.ndarray) and value.dtype.kind in "OUSb"):

@@ -94,11 +94,11 @@ def learn(
     evaluation = _Evaluation(frame, parsed, functions, rows)
     evaluation.ledger.check(na_action, frame.n_rows)
     keep, zero_weight = evaluation.keep()
-    problem = evaluation.finish(keep)
+    recipe, design, hints = evaluation.finish(keep)
     sample = _sample(whole, mask, keep, frame.n_rows, zero_weight, evaluation.ledger)
     named = {v for v in given.values() if isinstance(v, str)}
-    columns = {*problem.recipe.columns, *problem.recipe.response_columns, *named}
-    return replace(problem, sample=sample, frame=whole.only(columns))
+    columns = {*recipe.columns, *recipe.response_columns, *named}
+    return Problem(recipe, design, sample, whole.only(columns), hints)
 
 
 def _dot(frame: Frame, taken: frozenset[str]) -> list[str]:
@@ -204,8 +204,8 @@ class _Evaluation:
             raise DataError("no rows left: every weight is zero.")
         return keep, left
 
-    def finish(self, keep: np.ndarray | None) -> Problem:
-        """Encode the kept rows and assemble recipe and design."""
+    def finish(self, keep: np.ndarray | None) -> tuple[Recipe, Design, tuple[str, ...]]:
+        """Encode the kept rows; return recipe, design and hints for the summary."""
         cut = _Cut(self.frame, keep)
         encodings: dict[str, Encoding] = {}
         values: dict[str, Any] = {}
@@ -230,7 +230,7 @@ class _Evaluation:
         )
         design = assemble(terms, encodings, names, values, cut.n_rows)
         design = replace(design, **self._row_tensors(cut, offsets))
-        return Problem(recipe, design, Sample(0, 0, np.ones(0, dtype=bool), 0, {}, 0, None), self.frame, tuple(hints))
+        return recipe, design, tuple(hints)
 
     def _row_tensors(self, cut: _Cut, offsets: tuple[str, ...]) -> dict[str, Any]:
         assert self.formula.response is not None

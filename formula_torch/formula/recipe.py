@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,9 +12,9 @@ import numpy as np
 
 from formula_torch.data import Factor, as_frame
 from formula_torch.design import Design
-from formula_torch.errors import DataError, FormulaError
+from formula_torch.errors import DataError, FormulaError, UnknownNameError
 from formula_torch.formula.dialect import Formula
-from formula_torch.formula.encode import Encoding, Levels, Monomial, Numbers, assemble
+from formula_torch.formula.encode import Encoding, Levels, Monomial, assemble
 from formula_torch.formula.evaluate import Evaluator, States
 from formula_torch.formula.terms import Piece, Term
 from formula_torch.formula.values import Basis, Coded, to_factor
@@ -73,11 +74,6 @@ class Recipe:
         return tuple(name for term in self.terms for piece in term.pieces for name in self.names[piece])
 
     @property
-    def term_names(self) -> tuple[str, ...]:
-        """Terms as printed: ``Intercept``, ``x``, ``x:g``."""
-        return tuple(":".join(self.encodings[f].text for f in t.factors) or "Intercept" for t in self.terms)
-
-    @property
     def written(self) -> str:
         """The formula with every term written out, for ``update``."""
         texts = {key: e.written for key, e in self.formula.expressions.items()}
@@ -89,11 +85,15 @@ class Recipe:
         return f"{response} ~ {' + '.join([*terms, *offsets]) or '1'}"
 
     @property
+    def _represented(self) -> set[str]:
+        """Placeholders that have a column."""
+        return {key for piece, names in self.names.items() if names for key, _ in piece.factors}
+
+    @property
     def lost_factors(self) -> dict[str, Any]:
         """Factors of a single level that no column represents, with that level."""
-        written = " ".join(self.column_names)
-        single = (e for e in self.encodings.values() if isinstance(e, Levels) and len(e.levels) == 1)
-        return {e.text: e.levels[0] for e in single if f"{e.text}[" not in written}
+        lost = (e for key, e in self.encodings.items() if isinstance(e, Levels) and key not in self._represented)
+        return {e.text: e.levels[0] for e in lost if len(e.levels) == 1}
 
     @property
     def response_name(self) -> str:
@@ -126,8 +126,12 @@ class Recipe:
         frame = as_frame(data)
         # A copy: applying a recipe must not teach it anything.
         evaluator = Evaluator(frame, self.functions, {key: dict(state) for key, state in self.states.items()})
-        written = {key for piece, names in self.names.items() if names for key, _ in piece.factors}
-        values = {key: self._encoded(key, evaluator, unseen) for key in self.encodings if key in written}
+        represented = self._represented
+        values = {key: self._encoded(key, evaluator, unseen) for key in self.encodings if key in represented}
+        for key in (key for key in self.encodings if key not in represented):
+            # A factor without a column is not needed; but where it is given, a level it did not have is an error.
+            with suppress(UnknownNameError):
+                self._encoded(key, evaluator, unseen)
         design = assemble(self.terms, self.encodings, self.names, values, frame.n_rows)
         return replace(design, offset=self._offset(evaluator))
 
@@ -138,12 +142,12 @@ class Recipe:
         value = evaluator(expression)
         if isinstance(value, np.ndarray) and isinstance(encoding, Levels) and np.isnan(value).all():
             value = Coded(Factor(np.full(len(value), -1, dtype=np.int32), ()))  # a type cannot be told from no values
-        if isinstance(encoding, Levels) != isinstance(value, Coded):
-            kind = "categories" if isinstance(encoding, Levels) else "numbers"
-            raise DataError(f"`{encoding.text}` had {kind} when the model was fitted, and has not here.")
-        if isinstance(encoding, Numbers):
-            return value
-        return _recoded(to_factor(value), encoding, unseen)
+        if isinstance(encoding, Levels):
+            # What became categories by its type may come as numbers: 0 and 1 for truth values, one row of many.
+            return _recoded(to_factor(value), encoding, unseen)
+        if isinstance(value, Coded):
+            raise DataError(f"`{encoding.text}` had numbers when the model was fitted, and has categories here.")
+        return value
 
     def _offset(self, evaluator: Evaluator) -> Any:
         if not self.offsets:

@@ -151,6 +151,10 @@ def row_values(given: Any, frame: Frame, what: str, index: pd.Index | None = Non
     if isinstance(given, pd.Series) and index is not None and not given.index.equals(index):
         raise DataError(f"{what}: the Series' index is not that of the data; reindex it, or pass its values.")
     try:
+        if isinstance(given, np.ma.MaskedArray):
+            given = np.ma.filled(given.astype(np.float64), np.nan)
+        if isinstance(given, np.ndarray) and given.dtype.kind not in "biufO":
+            raise DataError(f"{what} holds {given.dtype}, not numbers.")
         if not isinstance(given, np.ndarray):
             given = read_series(what, given if hasattr(given, "to_numpy") else pd.Series(given)).numbers
         values = np.asarray(given, dtype=np.float64)

@@ -74,7 +74,11 @@ def bind_percents(stream: list[Token]) -> list[Token]:
     while i < len(stream):
         if stream[i].text in _PERCENTS:
             start, end = _operand_before(stream, i), _operand_after(stream, i)
-            inner = [*stream[start:i], Token("operator", _PERCENTS[stream[i].text]), *stream[i + 1 : end]]
+            inner = [
+                *stream[start:i],
+                Token("operator", _PERCENTS[stream[i].text]),
+                *bind_percents(stream[i + 1 : end]),
+            ]
             stream = [*stream[:start], Token("operator", "("), *inner, Token("operator", ")"), *stream[end:]]
             i = start + len(inner) + 1
         i += 1

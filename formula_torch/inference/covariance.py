@@ -5,6 +5,7 @@ Scaling: matrices are of unscaled sums over rows; the estimator applies the scal
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -68,7 +69,7 @@ class IID:
         """Estimate the covariance of the coefficients."""
         return Covariance(
             moments.scale * moments.bread,
-            moments.df_resid,
+            moments.df_resid if moments.df_resid > 0 else math.nan,
             "nonrobust",
             "Standard Errors assume that the covariance matrix of the errors is correctly specified.",
         )

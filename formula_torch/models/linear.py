@@ -48,6 +48,10 @@ class LinearModel:
             return LinearModel(float(design.weights.sum()), 0.0, weights_type)
         return LinearModel(float(design.n_rows), float(design.weights.log().sum()), weights_type)
 
+    def scale(self, ssr: float, rank: int) -> float:
+        """Error variance, ssr over n less the rank; NaN without degrees of freedom."""
+        return ssr / (self.n_obs - rank) if self.n_obs > rank else math.nan
+
     def profile_loglik(self, ssr: float) -> float:
         """Log-likelihood at the maximum over s2 = ssr / n; infinite for a perfect fit."""
         if ssr == 0:

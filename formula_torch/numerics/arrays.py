@@ -63,10 +63,11 @@ def resolve_device(device: str, cells: int) -> torch.device:
     return torch.device(device)
 
 
-def segment_sum(values: Tensor, codes: Tensor, n_segments: int) -> Tensor:
-    """Sum the last axis of `values` by segment: shape (..., n) to (..., n_segments)."""
-    total = torch.zeros((*values.shape[:-1], n_segments), dtype=values.dtype, device=values.device)
-    return total.index_add_(-1, codes, values)
+def segment_sum(values: Tensor, codes: Tensor, n_segments: int, onto: Tensor | None = None) -> Tensor:
+    """Sum the last axis of `values` by segment: shape (..., n) to (..., n_segments); in place `onto` earlier sums."""
+    if onto is None:
+        onto = torch.zeros((*values.shape[:-1], n_segments), dtype=values.dtype, device=values.device)
+    return onto.index_add_(-1, codes, values)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["count", "decimals", "mark"]
+__all__ = ["count", "decimals", "mark", "significant"]
 
 
 def decimals(x: float, places: int = 3) -> str:
@@ -14,6 +14,11 @@ def decimals(x: float, places: int = 3) -> str:
     if x != 0 and (abs(x) >= 1e4 or abs(x) < 10.0**-places):
         return f"{x:.{places}g}"
     return f"{x:.{places}f}"
+
+
+def significant(x: float) -> str:
+    """Four significant digits."""
+    return f"{x:.4g}"
 
 
 def count(x: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from formula_torch.present.numbers import count, decimals, mark
+from formula_torch.present.numbers import count, decimals, mark, significant
 from formula_torch.present.table import Summary, Table
 from formula_torch.result.regression import RegressionFit
 
@@ -46,20 +46,15 @@ def _header(fit: RegressionFit, kind: str, yname: str) -> Table:
     right = [
         (f"R-squared{uncentred}:", f"{fit.rsquared:.3f}"),
         (f"Adj. R-squared{uncentred}:", f"{fit.rsquared_adj:.3f}"),
-        ("F-statistic:", decimals_4g(fit.fvalue)),
+        ("F-statistic:", significant(fit.fvalue)),
         ("Prob (F-statistic):", f"{fit.f_pvalue:.3g}"),
         ("Log-Likelihood:", f"{fit.llf:.5g}"),
         ("AIC:", f"{fit.aic:.4g}"),
         ("BIC:", f"{fit.bic:.4g}"),
-        ("Residual std. error:", decimals_4g(math.sqrt(fit.scale))),
+        ("Residual std. error:", significant(math.sqrt(fit.scale))),
         ("Weights:", fit.model.weights_type) if fit.model.weights_type else ("", ""),
     ]
     return Table(tuple((*a, *b) for a, b in zip(left, right, strict=True)))
-
-
-def decimals_4g(x: float) -> str:
-    """Four significant digits."""
-    return f"{x:.4g}"
 
 
 def coefficient_table(

@@ -28,7 +28,7 @@ __all__ = ["Call", "Fit"]
 
 
 # A combination of columns of unit size that is zero on the data may round to this on a new row.
-NULL_TOLERANCE = 1e-7
+NULL_TOLERANCE = 1e-10
 
 
 def _nothing() -> None:
@@ -47,14 +47,14 @@ class Call:
         As the summary prints it: ``torch (cpu)``.
     refit : callable or None
         From a formula and data to a new fit with the same options; not pickled.
-    table : callable
+    find_table : callable
         Returns the table the user passed while that still exists, else None.
     """
 
     text: str
     engine: str
     refit: Callable[[str, Any], Any] | None = None
-    table: Callable[[], Any] = _nothing
+    find_table: Callable[[], Any] = _nothing
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -179,6 +179,13 @@ class Fit(ABC):
             Unseen levels, or the offset is needed.
         UnknownNameError
             A column is missing.
+
+        Examples
+        --------
+        >>> import formula_torch as ft
+        >>> fit = ft.fit("ntv_rich ~ area", ft.datasets.plant_richness())
+        >>> fit.predict({"area": [1, 3]}).round(5).tolist()
+        [1.69179, 2.40327]
         """
         if newdata is None:
             return self.fittedvalues
@@ -209,6 +216,8 @@ class Fit(ABC):
     def _new_offset(self, frame: Frame, offset: Any) -> np.ndarray | None:
         if offset is None and self.offset is None:
             return None
+        if self.offset is None:
+            raise DataError("the model was fitted without an offset; predict(newdata, offset=...) has nothing to do.")
         if offset is None and not isinstance(self.offset, str):
             raise DataError("the model was fitted with an array as offset; pass predict(newdata, offset=...).")
         return row_values(self.offset if offset is None else offset, frame, "offset", frame.index)
@@ -242,6 +251,22 @@ class Fit(ABC):
         data : table, optional
             By default the columns held by the result and, for a formula that reads others,
             the table it was fitted on, as long as that exists.
+
+        Raises
+        ------
+        UnknownNameError
+            A column is neither held nor to be found.
+        DataRemovedError
+            The result was unpickled, or its rows removed.
+        DataError
+            Arrays it was fitted on have been changed since.
+
+        Examples
+        --------
+        >>> import formula_torch as ft
+        >>> fit = ft.fit("drvisits ~ age", ft.datasets.visits())
+        >>> fit.update("log(. + 1) ~ . + I(age^2)").recipe.formula.text
+        'log(drvisits + 1) ~ age + I(age ** 2)'
         """
         text = fill_dots(formula, self.recipe.written)
         if self.call.refit is None:
@@ -250,9 +275,10 @@ class Fit(ABC):
         if data is not None:
             return self.call.refit(text, data)
         try:
-            return self.call.refit(text, self._held_rows("update").frame)
+            fitted = self.call.refit(text, self._held_rows("update").frame)
+            return replace(fitted, call=replace(fitted.call, find_table=self.call.find_table))
         except UnknownNameError as error:
-            if (table := self.call.table()) is not None:
+            if (table := self.call.find_table()) is not None:
                 return self.call.refit(text, table)
             raise UnknownNameError(
                 f"{error} The result holds only the columns it used, and its table is gone; pass update(formula, data)."
@@ -261,7 +287,7 @@ class Fit(ABC):
     def remove_data(self) -> Self:
         """Return the result without its rows; everything already known stays."""
         bare = replace(self.sample, used=np.ones(0, dtype=bool), index=None)
-        return replace(self, rows=None, call=replace(self.call, refit=None, table=_nothing), sample=bare)
+        return replace(self, rows=None, call=replace(self.call, refit=None, find_table=_nothing), sample=bare)
 
     def __getstate__(self) -> dict[str, Any]:
         return self.remove_data().__dict__

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -68,7 +69,7 @@ class RegressionFit(Fit):
     @property
     def k_constant(self) -> int:
         """1 where the columns span the constant, else 0."""
-        return int(self.solution.implicit_constant)
+        return int(self.solution.spans_constant)
 
     @property
     def df_model(self) -> float:
@@ -109,7 +110,7 @@ class RegressionFit(Fit):
     @property
     def scale(self) -> float:
         """Error variance, ssr / df_resid; NaN without degrees of freedom."""
-        return _ratio(self.ssr, self.df_resid)
+        return self.model.scale(self.ssr, self.solution.rank)
 
     @property
     def mse_resid(self) -> float:
@@ -180,15 +181,16 @@ class RegressionFit(Fit):
             Parameters to count beyond the coefficients; 1 counts the error variance.
         """
         k = self.solution.rank + dk_params
-        penalties = {
-            "aic": 2.0 * k,
-            "aicc": 2.0 * k * _ratio(self.nobs, self.nobs - k - 1),
-            "bic": math.log(self.nobs) * k,
-            "hqic": 2 * math.log(math.log(self.nobs)) * k,
+        n = self.nobs
+        penalties: dict[str, Callable[[], float]] = {
+            "aic": lambda: 2.0 * k,
+            "aicc": lambda: 2.0 * k * _ratio(n, n - k - 1),
+            "bic": lambda: math.log(n) * k,
+            "hqic": lambda: 2 * math.log(math.log(n)) * k if n > 1 else math.nan,
         }
         if crit not in penalties:
             raise ValueError(f"crit={crit!r} is not known; use one of {', '.join(penalties)}.")
-        return -2 * self.llf + penalties[crit]
+        return -2 * self.llf + penalties[crit]()
 
     @property
     def eigenvals(self) -> np.ndarray:

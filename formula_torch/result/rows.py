@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from formula_torch.data import Frame
+from formula_torch.data import Frame, read_series
 from formula_torch.design import Design
 from formula_torch.errors import DataError
 from formula_torch.formula.learn import Problem
@@ -112,4 +112,4 @@ def _held(given: Any) -> Any:
         return given
     if isinstance(given, pd.Series):
         return given.copy(deep=False)
-    return given if hasattr(given, "to_numpy") else np.array(given, dtype=np.float64)
+    return given if hasattr(given, "to_numpy") else read_series("values", pd.Series(given)).numbers

@@ -68,7 +68,7 @@ class LeastSquares:
     ssr : float
         Weighted sum of squared residuals; 0 where it is rounding noise (`perfect`).
     totals : Totals
-    implicit_constant : bool
+    spans_constant : bool
         Whether the columns span the constant (explicitly or not).
     condition : float
         Condition number of the standardised columns: the digits at stake.
@@ -87,7 +87,7 @@ class LeastSquares:
     null_space: np.ndarray
     ssr: float
     totals: Totals
-    implicit_constant: bool
+    spans_constant: bool
     condition: float
     entangled: list[int]
     method: str
@@ -228,7 +228,7 @@ def _report(z: Standardised, gram: np.ndarray, rank: Rank, answer: Answer) -> Le
         dependent={j: _ingredients(gram, j, b) for j, b in rank.combinations.items()},
         ssr=0.0 if perfect else float(answer.ssr / z.scale / z.scale),
         totals=totals,
-        implicit_constant=_spans_constant(z, gram, rank),
+        spans_constant=_constant_is_spanned(z, gram, rank),
         condition=rank.root.condition,
         entangled=_entangled(rank),
         method=answer.method,
@@ -261,7 +261,7 @@ def _null_space(z: Standardised, gram: np.ndarray, rank: Rank) -> np.ndarray:
     return rows
 
 
-def _spans_constant(z: Standardised, gram: np.ndarray, rank: Rank) -> bool:
+def _constant_is_spanned(z: Standardised, gram: np.ndarray, rank: Rank) -> bool:
     """Whether 1 = Z b for some b: explicit, or implied as by all levels of a factor.
 
     The Gram matrix finds candidates; the residual 1 - Z b itself decides, as a regressor of

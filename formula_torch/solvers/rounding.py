@@ -50,7 +50,9 @@ def noise_level(z: Standardised, gram: np.ndarray, beta: np.ndarray, exact: bool
     level = np.abs(beta) @ np.sqrt(np.diag(gram)[:k]) + np.sqrt(gram[k, k])
     level += abs(z.shift * z.scale) * np.sqrt(gram[k + 1, k + 1])
     if z.source.offset is not None:
-        level += float(z.source.offset.norm()) * z.scale
+        weights = z.source.weights
+        offset = z.source.offset if weights is None else z.source.offset * weights.sqrt()
+        level += float(offset.norm()) * z.scale
     ulps = NOISE_ULPS_EXACT if exact else NOISE_ULPS
     return float((ulps * EPS * level) ** 2)
 
