@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -54,6 +56,20 @@ FORMULAS = [
     "drvisits ~ standardize(age) + standardize(educ)",
     "drvisits ~ Q('age') + educ",
 ]
+# R, statsmodels and we read these alike.
+ALSO_IN_R = [
+    *("y ~ 1", "y ~ x", "y ~ x + z + k + year", "y ~ x - 1", "y ~ 0 + x + z", "y ~ x + z + 0", "y ~ x:z", "y ~ x*z*k"),
+    *("y ~ (x + z + k)**3 - x:z:k", "y ~ x*z - x", "y ~ x - 1 + 1", "y ~ a", "y ~ a + b + g + l", "y ~ a - 1"),
+    *("y ~ 0 + b + a", "y ~ l - 1", "y ~ l + x + l:x", "y ~ l:x", "y ~ C(year)", "y ~ x*a", "y ~ a:x", "y ~ a*b"),
+    *("y ~ a + a:b", "y ~ a*b - a", "y ~ a*b - b", "y ~ a*b - 1", "y ~ a:b - 1", "y ~ a*b*x", "y ~ a*b*x - a:b:x"),
+    *("y ~ a*b*l", "y ~ a:b:x", "y ~ x:z:a + x", "y ~ a*g", "y ~ a*b*g", "y ~ a/b", "y ~ a/x", "y ~ a/x - 1"),
+    *("y ~ a/(b + x)", "y ~ (a + b)/x", "y ~ b:x + z:x", "y ~ x + a + x:a - a", "y ~ x + I(x**3)", "y ~ I(x > 0)"),
+    *("y ~ np.log(z) + np.sqrt(n)", "y ~ I((k > 1) * x) + I(x * (x > 0))", "y ~ I(x > 0):z", "y ~ center(x)"),
+    *("y ~ standardize(x)", "y ~ bs(z, df = 5)", "y ~ bs(z, 4, degree = 2)", "y ~ bs(year, df = 4) + a"),
+    *("y ~ bs(z, df = 6, include_intercept = True) - 1", "y ~ bs(z, df = 5)*a", "y ~ C(a, Treatment('mid')) + x"),
+    *("y ~ C(a, Sum)*C(b, Sum)", "y ~ C(a, [[1, 1], [0, -2], [-1, 1]])", "y ~ x_na", "y ~ a_na*z"),
+]
+REFERENCE = Path(__file__).parent / "reference"
 SERIES = ["params", "bse", "tvalues", "pvalues"]
 SCALARS = [
     "rsquared",
@@ -101,7 +117,24 @@ def pair(formula: str, data: pd.DataFrame, weights: str | None):
 @pytest.mark.parametrize("weights", [None, "w"])
 @pytest.mark.parametrize("formula", FORMULAS)
 def test_numbers(formula: str, weights: str | None, data: pd.DataFrame) -> None:
-    ours, theirs = pair(formula, data, weights)
+    compare(*pair(formula, data, weights))
+
+
+@pytest.mark.parametrize("formula", ALSO_IN_R)
+def test_numbers_that_r_gives_too(formula: str) -> None:
+    """On the data of the R references, where test_against_r.py checks the same formulas."""
+    mixed = pd.read_csv(REFERENCE / "mixed.csv")
+    compare(*pair(formula, mixed, None))
+
+
+def test_r_has_these_formulas() -> None:
+    recorded = {
+        case["formula"] for case in json.loads((REFERENCE / "r_formulas.json").read_text()) if not case["options"]
+    }
+    assert set(ALSO_IN_R) <= recorded
+
+
+def compare(ours, theirs) -> None:
     assert set(ours.params.index) == set(theirs.params.index)
     order = theirs.params.index
     for name in SERIES:
