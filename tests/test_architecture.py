@@ -65,6 +65,16 @@ def test_every_room_has_a_floor() -> None:
     assert {room(path) for path in MODULES} == set(FLOORS)
 
 
+def test_a_fit_loads_only_what_it_uses() -> None:
+    code = (
+        "import sys, formula_torch as ft; str(ft.fit('drvisits ~ age * private', ft.datasets.visits())); "
+        "avoided = {'scipy.stats', 'scipy.optimize', 'matplotlib', 'statsmodels', 'polars', 'dask'}; "
+        "print(sorted(avoided & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_import_loads_nothing_heavy_and_is_quick() -> None:
     code = (
         "import sys, time; start = time.perf_counter(); import formula_torch; "

@@ -367,12 +367,13 @@ def test_a_lost_factor_is_told_from_a_longer_name(data) -> None:
         ft.fit("y ~ o + oo", data.assign(o="only", oo=data["g"]))
 
 
-@pytest.mark.parametrize("unit", [1e-29, 1.0, 1e29])
+@pytest.mark.parametrize("unit", [1e-300, 1e-29, 1.0, 1e29, 1e300])
 def test_the_unit_of_weights_never_matters(data, unit: float) -> None:
     data["o"] = 100 * data["z"]
     one = ft.fit("y ~ x", data, weights=np.ones(60), offset="o")
     two = ft.fit("y ~ x", data, weights=np.full(60, unit), offset="o")
     close([two.rsquared, *two.tvalues], [one.rsquared, *one.tvalues])
+    close(list(vars(two.residual_statistics).values()), list(vars(one.residual_statistics).values()))
 
 
 def test_levels_of_objects_are_told_by_their_value(data) -> None:
@@ -436,6 +437,10 @@ def test_the_rest_of_the_review(data) -> None:
     with pytest.warns(DesignWarning):
         single = ft.fit("y ~ 1", data.iloc[:1])
     assert single.info_criteria("aic") == -np.inf
+    with pytest.raises(ValueError, match="conf_level=95"):
+        ft.fit("y ~ x", data).tidy(conf_level=95)
+    with pytest.raises(DataError, match="durations"):
+        ft.fit("y ~ t", data.assign(t=pd.to_timedelta(range(60), unit="h")))
     mixed = data.assign(g=["t", *data["k"][1:]])
     mixed.loc[0, "y"] = np.nan
     assert len(ft.fit("y ~ C(g)", mixed).resid) == 59

@@ -92,6 +92,8 @@ class Column:
     @cached_property
     def numbers(self) -> np.ndarray:
         """The column as float64, shape (n,), NaN where missing; a view where possible."""
+        if self.series.dtype == nw.Duration:
+            raise DataError(f"column `{self.name}` holds durations; say in what unit, for instance in seconds.")
         if self.kind == "time":
             raise DataError(
                 f"column `{self.name}` holds dates; say what number you mean, for instance the year "

@@ -53,7 +53,8 @@ def residual_statistics(residuals: np.ndarray, counts: np.ndarray | None = None)
     total, squares, steps = _sums(residuals, counts)
     if squares == 0 or n < 2:
         return ResidualStatistics(*[math.nan] * 7)
-    m2, m3, m4 = (moment / n for moment in _central_sums(residuals, counts, total / n))
+    rms = math.sqrt(squares / n)
+    m2, m3, m4 = (moment / n for moment in _central_sums(residuals, counts, total / n, rms))
     skew, kurtosis = (m3 / m2**1.5, m4 / m2**2) if m2 > 0 else (math.nan, math.nan)
     jarque_bera = n / 6 * (skew**2 + (kurtosis - 3) ** 2 / 4)
     omnibus = _skew_z(skew, n) ** 2 + _kurtosis_z(kurtosis, n) ** 2 if n >= 8 else math.nan
@@ -81,11 +82,13 @@ def _sums(residuals: np.ndarray, counts: np.ndarray | None) -> tuple[float, floa
     return total, squares, steps
 
 
-def _central_sums(residuals: np.ndarray, counts: np.ndarray | None, mean: float) -> tuple[float, float, float]:
-    """Sums of the second to fourth powers of deviations from `mean`."""
+def _central_sums(
+    residuals: np.ndarray, counts: np.ndarray | None, mean: float, unit: float
+) -> tuple[float, float, float]:
+    """Sums of the second to fourth powers of deviations from `mean`, in multiples of `unit`."""
     second = third = fourth = 0.0
     for r, m in _blocks(residuals, counts):
-        deviation = r - mean
+        deviation = (r - mean) / unit
         squared = deviation * deviation
         weighted = m * squared
         second += float(np.sum(weighted))

@@ -40,6 +40,8 @@ GLOSSARY = {
 
 def tidy(fit: RegressionFit, *, conf_level: float, exp: bool) -> pd.DataFrame:
     """One row a coefficient."""
+    if not 0 < conf_level < 1:
+        raise ValueError(f"conf_level={conf_level} must lie between 0 and 1.")
     interval = fit.conf_int(1 - conf_level)
     change = np.exp if exp else np.asarray
     return pd.DataFrame(
