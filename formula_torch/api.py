@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from formula_torch.errors import CollinearityWarning, DataError, DesignWarning, FormulaError
+from formula_torch.errors import DataError, FormulaError
 from formula_torch.formula.learn import Problem, learn
 from formula_torch.inference.covariance import COVARIANCES, Moments
 from formula_torch.models.linear import WEIGHTS_TYPES, LinearModel, explained_squares
 from formula_torch.numerics.arrays import resolve_device, threads_for
+from formula_torch.present.messages import fit_notes, fit_warnings
 from formula_torch.result.fit import Call
 from formula_torch.result.regression import RegressionFit
 from formula_torch.result.rows import Rows
@@ -24,8 +25,6 @@ from formula_torch.solvers.least_squares import LeastSquares, least_squares
 __all__ = ["fit"]
 
 ENGINES = ("torch",)
-# Condition of the standardised columns above which coefficients hang on the last digits of the data.
-NEARLY_DEPENDENT = 1e6
 
 
 def fit(
@@ -111,7 +110,8 @@ def fit(
         solution = least_squares(design)
         model = LinearModel.of(design, weights_type)
         explained = None if design.offset is None else explained_squares(design, solution.params)
-    _warn(problem, solution, model)
+    for message in fit_warnings(problem, solution, model):
+        warnings.warn(message, stacklevel=2)
     options = {
         "weights": weights,
         "weights_type": weights_type,
@@ -134,7 +134,7 @@ def fit(
         rows=Rows.of(problem, weights, offset),
         offset=offset if offset is None or isinstance(offset, str) else True,
         null_space=solution.null_space,
-        notes=tuple(_notes(problem, solution, model)),
+        notes=tuple(fit_notes(problem, solution, model)),
         solution=solution,
         model=model,
         explained=explained,
@@ -179,58 +179,3 @@ def _refuse_extreme_units(problem: Problem, solution: LeastSquares, scale: float
     else:
         return
     raise DataError(f"the units of `{name}` are so extreme that squares leave the range of numbers; rescale it.")
-
-
-def _warn(problem: Problem, solution: LeastSquares, model: LinearModel) -> None:
-    names = problem.design.names
-    for factor, level in problem.recipe.lost_factors.items():
-        warnings.warn(
-            f"`{factor}` has a single level ({level!r}) in the rows used; it is dropped.", DesignWarning, stacklevel=3
-        )
-    if solution.dependent and model.n_obs > solution.rank:
-        lines = [f"`{names[j]}` {_dependency(names, on)}" for j, on in list(solution.dependent.items())[:5]]
-        more = f", and {len(solution.dependent) - 5} more" if len(solution.dependent) > 5 else ""
-        warnings.warn(
-            f"dropped {len(solution.dependent)} of {len(names)} columns as exactly collinear: "
-            f"{'; '.join(lines)}{more}. Their coefficients are NaN.",
-            CollinearityWarning,
-            stacklevel=3,
-        )
-    if solution.condition > NEARLY_DEPENDENT:
-        warnings.warn(
-            f"the columns are nearly dependent (condition number {solution.condition:.1e} after centering and "
-            f"scaling), most of all {_listed(names, solution.entangled)}: coefficients depend on the last digits "
-            "of the data. Drop one of them, or use poly() for powers.",
-            CollinearityWarning,
-            stacklevel=3,
-        )
-    if model.n_obs <= solution.rank:
-        warnings.warn(
-            f"{model.n_obs:g} observations for {len(names)} coefficients leave no degrees of freedom: standard errors "
-            f"and tests are NaN{', and so are the coefficients that cannot be told' if solution.dependent else ''}.",
-            DesignWarning,
-            stacklevel=3,
-        )
-
-
-def _dependency(names: tuple[str, ...], on: list[int]) -> str:
-    return f"depends on {_listed(names, on)}" if on else "is constant"
-
-
-def _listed(names: tuple[str, ...], positions: list[int]) -> str:
-    shown = ", ".join(f"`{names[i]}`" for i in positions[:4])
-    return shown + (f" and {len(positions) - 4} others" if len(positions) > 4 else "")
-
-
-def _notes(problem: Problem, solution: LeastSquares, model: LinearModel) -> list[str]:
-    notes = [*problem.sample.notes, *problem.hints]
-    names = problem.design.names
-    if solution.dependent:
-        notes.append(f"Dropped as exactly collinear: {_listed(names, list(solution.dependent))}.")
-    if solution.perfect:
-        notes.append("The fit is perfect: residuals are rounding noise, and errors and tests have no meaning.")
-    if solution.constant_response:
-        notes.append("The response is constant: R-squared is not defined.")
-    if model.n_obs <= solution.rank:
-        notes.append("No degrees of freedom are left: standard errors and tests are NaN.")
-    return notes

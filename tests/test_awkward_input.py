@@ -94,8 +94,9 @@ def test_no_rows_left(messy) -> None:
 
 def test_collinear_column_is_dropped_and_named(messy) -> None:
     messy["twice"] = 2 * messy["z"] + 1
-    with pytest.warns(CollinearityWarning, match="`twice` depends on `z`"):
+    with pytest.warns(CollinearityWarning, match="`twice` depends on `z`") as caught:
         fit = ft.fit("y ~ z + twice", messy)
+    assert caught[0].filename == __file__
     assert np.isnan(fit.params["twice"])
     assert np.isnan(fit.bse["twice"])
     assert np.isnan(fit.cov_params().loc["twice"]).all()

@@ -31,6 +31,16 @@ __all__ = ["Call", "Fit"]
 NULL_TOLERANCE = 1e-10
 
 
+def _size_of_terms(design: Design, combination: np.ndarray) -> np.ndarray:
+    """Sum of |c_j x_j| for each row, shape (n,): the scale of the rounding of the combination."""
+    total = np.zeros(design.n_rows)
+    for j in np.flatnonzero(combination):
+        alone = np.zeros_like(combination)
+        alone[j] = combination[j]
+        total += np.abs(design.matvec(alone).numpy())
+    return total
+
+
 def _nothing() -> None:
     """Return None: there is no table to refer to."""
 
@@ -201,7 +211,9 @@ class Fit(ABC):
         """True for rows on which the coefficients of dropped columns would matter."""
         lost = np.zeros(design.n_rows, dtype=bool)
         for combination in self.null_space:
-            lost |= np.abs(design.matvec(combination).numpy()) > NULL_TOLERANCE
+            distance = np.abs(design.matvec(combination).numpy())
+            if (distance > NULL_TOLERANCE).any():
+                lost |= distance > NULL_TOLERANCE * np.maximum(_size_of_terms(design, combination), 1.0)
         if lost.any():
             dropped = ", ".join(f"`{name}`" for name in self.params.index[self.params.isna()][:4])
             warnings.warn(
