@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
 import numpy as np
@@ -471,6 +472,14 @@ def test_a_result_pickles_small_without_data(visits) -> None:
 def test_repeated_runs_are_bitwise_equal(visits) -> None:
     runs = [ft.fit("drvisits ~ age * educ + C(chronic)", visits).params.to_numpy() for _ in range(2)]
     assert (runs[0] == runs[1]).all()
+
+
+def test_fits_in_threads_are_equal(visits) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        fits = list(pool.map(lambda _: ft.fit("drvisits ~ poly(age, 2) * educ + C(chronic)", visits), range(8)))
+    for fit in fits[1:]:
+        close(fit.params, fits[0].params, 1e-12)
+        close(fit.bse, fits[0].bse, 1e-12)
 
 
 @pytest.mark.parametrize("argument", ["engine", "device", "na_action", "weights_type"])

@@ -14,7 +14,7 @@ __all__ = ["RENDERERS", "Summary", "Table"]
 Row = tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Table:
     """Rows of strings under an optional header.
 
@@ -69,6 +69,9 @@ class Table:
     def __str__(self) -> str:
         return self.as_text()
 
+    # In a console, `fit.summary()` at the prompt shows the table.
+    __repr__ = __str__
+
     def _repr_html_(self) -> str:
         return self.as_html()
 
@@ -107,7 +110,7 @@ def _pair(label: str, value: str, width: int) -> str:
     return label + value.rjust(width - len(label))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Summary:
     """Tables under a title, with notes.
 
@@ -140,6 +143,9 @@ class Summary:
 
     def __str__(self) -> str:
         return self.as_text()
+
+    # In a console, `fit.summary()` at the prompt shows the table.
+    __repr__ = __str__
 
     def _repr_html_(self) -> str:
         return self.as_html()

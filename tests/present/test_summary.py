@@ -43,6 +43,11 @@ def test_text_lines_are_of_one_width(fit) -> None:
         assert {len(line) for line in tables} == {width}
 
 
+def test_a_summary_shows_itself_at_the_prompt(fit) -> None:
+    assert repr(fit.summary()) == str(fit.summary()) == fit.summary().as_text()
+    assert repr(fit.summary().tables[1]) == fit.summary().tables[1].as_text()
+
+
 def test_long_names_widen_the_table(visits) -> None:
     fit = ft.fit("drvisits ~ I((age > 70) & (educ > 12) & (chronic > 2) & (private == 1))", visits)
     rules = {len(line) for line in str(fit).splitlines() if set(line) == {"="}}
