@@ -97,6 +97,8 @@ def learn(
     recipe, design, hints = evaluation.finish(keep)
     sample = _sample(whole, mask, keep, frame.n_rows, zero_weight, evaluation.ledger)
     named = {v for v in given.values() if isinstance(v, str)}
+    if isinstance(subset, str):
+        named |= set(expression(subset).variables.values())
     columns = {*recipe.columns, *recipe.response_columns, *named}
     return Problem(recipe, design, sample, whole.only(columns), hints)
 

@@ -57,6 +57,11 @@ def test_update(fit, visits) -> None:
     assert "chronic" in fit.update(". ~ . + chronic", visits).params
 
 
+def test_update_with_a_subset_when_the_table_is_gone(visits) -> None:
+    fit = ft.fit("drvisits ~ age", visits.copy(), subset="educ > 10")
+    assert fit.update(". ~ I(age^2)").nobs == fit.nobs
+
+
 def test_update_when_the_table_is_gone(visits) -> None:
     fit = ft.fit("drvisits ~ age", visits.copy())
     assert list(fit.update(". ~ I(age^2)").params.index) == ["Intercept", "I(age ** 2)"]
