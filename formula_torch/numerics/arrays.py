@@ -11,10 +11,11 @@ from torch import Tensor
 
 __all__ = ["as_tensor", "resolve_device", "segment_sum", "threads_for"]
 
-# Below this many numbers the transfer to a GPU costs more than the work saved there.
+# Below this many numbers the transfer to a GPU should cost more than the work saved there: an
+# estimate from bytes moved, not yet measured on a device.
 CELLS_WORTH_A_GPU = 5_000_000
 # Row blocks are cheap and many: below this many products (n k^2) a second thread, spinning between
-# them, slows the whole by a third to a half on two cores.
+# them, slows the whole by up to a half on two cores; above it gains (equal at 9e9, a quarter less at 2e10).
 PRODUCTS_WORTH_A_THREAD = 10_000_000_000
 
 

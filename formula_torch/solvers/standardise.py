@@ -2,8 +2,10 @@
 
 Units must never matter: 500,000 dollars, squared, beside a 0/1 indicator, or
 a calendar year beside a constant. Scales are powers of two, so that they round
-nothing, and are needed at extreme units only; shifts are taken only where the model has an explicit constant to
-absorb them.
+nothing; the factorisations do not feel them, so that they are taken only where
+squares would leave the range of float64. Shifts are taken only where the model
+has an explicit constant to absorb them; they come from an unweighted sample of
+rows, as they condition the problem and change nothing else.
 """
 
 from __future__ import annotations
@@ -157,9 +159,16 @@ def _numeric_moments(design: Design, centred: bool) -> tuple[np.ndarray, np.ndar
     """Centre and spread of the numeric columns, from a sample unless that is constant."""
     centre, spread = _location_and_spread(_sampled(design).form().numeric, centred)
     products = np.array([bool(p) for p in design.numeric.products], dtype=bool)
-    if (products & (spread == 0)).any():
-        centre, spread = _location_and_spread(design.form().numeric, centred)
+    # A rare indicator may be zero throughout the sample. One column at a time: all at once would be dense.
+    for j in np.flatnonzero(products & (spread == 0)):
+        centre[j], spread[j] = _location_and_spread(_column(design, int(j)), centred)
     return np.where(products, centre, 0.0), np.where(products, spread, 1.0)
+
+
+def _column(design: Design, j: int) -> Tensor:
+    """Numeric column j alone, shape (n,)."""
+    one = NumericBlock(design.numeric.products[j : j + 1], np.zeros(1, dtype=np.intp), np.zeros(1), np.ones(1))
+    return replace(design, numeric=one, factors=()).form().numeric[0]
 
 
 def standardise(design: Design) -> Standardised:

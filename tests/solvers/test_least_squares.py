@@ -12,6 +12,7 @@ from formula_torch.formula.learn import learn
 from formula_torch.models.linear import LinearModel, unit_loglik
 from formula_torch.solvers import least_squares as module
 from formula_torch.solvers.least_squares import least_squares
+from formula_torch.solvers.standardise import SAMPLE_ROWS
 
 FORMULAS = [
     "y ~ x + z",
@@ -229,3 +230,19 @@ def test_counting_of_observations(data) -> None:
     design = learn("y ~ x", data, weights="m").design
     assert LinearModel.of(design, "frequency").n_obs == data["m"].sum()
     assert LinearModel.of(design, "analytic").n_obs == len(data)
+
+
+def test_indicators_too_rare_for_the_sample() -> None:
+    """Columns that are zero in every sampled row are scaled by all of theirs."""
+    draw = np.random.default_rng(3)
+    n = 3 * SAMPLE_ROWS
+    rare = np.zeros(n)
+    rare[[1, 4, 7]] = 1e6
+    data = pd.DataFrame({"x": draw.normal(size=n), "rare": rare, "flat": 0.5, "y": draw.normal(size=n)})
+    assert not rare[::3].any()
+    fit = ft.fit("y ~ x + rare", data)
+    x = np.column_stack([np.ones(n), data["x"], data["rare"]])
+    beta, *_ = np.linalg.lstsq(x, data["y"].to_numpy(), rcond=None)
+    same(fit.params * [1, 1, 1e6], beta * [1, 1, 1e6])
+    with pytest.warns(ft.errors.CollinearityWarning, match="`flat` is constant"):
+        ft.fit("y ~ x + flat", data)
