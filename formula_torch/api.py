@@ -17,7 +17,7 @@ from formula_torch.inference.covariance import COVARIANCES, Moments
 from formula_torch.models.linear import WEIGHTS_TYPES, LinearModel, explained_squares
 from formula_torch.numerics.arrays import resolve_device, threads_for
 from formula_torch.present.messages import fit_notes, fit_warnings
-from formula_torch.result.fit import Call
+from formula_torch.result.call import Call
 from formula_torch.result.regression import RegressionFit
 from formula_torch.result.rows import Rows
 from formula_torch.solvers.least_squares import LeastSquares, least_squares

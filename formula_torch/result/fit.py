@@ -1,10 +1,9 @@
-"""What every fitted model shares: coefficients, their covariance, tables, predictions."""
+"""What every fitted model does: predict, refit, and show itself."""
 
 from __future__ import annotations
 
 import warnings
-from abc import ABC, abstractmethod
-from collections.abc import Callable
+from abc import abstractmethod
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -15,16 +14,13 @@ from formula_torch.data import Frame, as_frame
 from formula_torch.design import Design
 from formula_torch.errors import CollinearityWarning, DataError, DataRemovedError, UnknownNameError
 from formula_torch.formula.dialect import fill_dots
-from formula_torch.formula.recipe import Recipe
-from formula_torch.formula.sample import Sample, row_values
-from formula_torch.inference.covariance import Covariance
-from formula_torch.numerics.tails import t_quantile, t_two_sided
-from formula_torch.result.rows import Rows
+from formula_torch.formula.sample import row_values
+from formula_torch.result.estimates import Estimates
 
 if TYPE_CHECKING:
     from formula_torch.present.table import Summary
 
-__all__ = ["Call", "Fit"]
+__all__ = ["Fit"]
 
 
 # A combination of columns of unit size that is zero on the data may round to this on a new row.
@@ -41,127 +37,9 @@ def _size_of_terms(design: Design, combination: np.ndarray) -> np.ndarray:
     return total
 
 
-def _nothing() -> None:
-    """Return None: there is no table to refer to."""
-
-
-@dataclass(frozen=True, eq=False)
-class Call:
-    """How a result was asked for.
-
-    Parameters
-    ----------
-    text : str
-        The call as one would write it.
-    engine : str
-        As the summary prints it: ``torch (cpu)``.
-    refit : callable or None
-        From a formula and data to a new fit with the same options; not pickled.
-    find_table : callable
-        Returns the table the user passed while that still exists, else None.
-    """
-
-    text: str
-    engine: str
-    refit: Callable[[str, Any], Any] | None = None
-    find_table: Callable[[], Any] = _nothing
-
-
 @dataclass(frozen=True, eq=False, repr=False)
-class Fit(ABC):
-    """A fitted model: named coefficients with a covariance, and the recipe to predict by.
-
-    Parameters
-    ----------
-    recipe : Recipe
-    coefficients : array, shape (k,)
-        NaN for aliased columns.
-    covariance : Covariance
-    sample : Sample
-    call : Call
-    rows : Rows or None
-        The user's columns, shared; None once removed.
-    offset : str, bool or None
-        The offset argument: a column's name, True for an array, None without.
-    null_space : array, shape (aliased, k)
-        Combinations of columns that are zero on the data, of unit size.
-    notes : tuple of str
-        Sentences for the foot of the summary.
-    """
-
-    recipe: Recipe
-    coefficients: np.ndarray
-    covariance: Covariance
-    sample: Sample
-    call: Call
-    rows: Rows | None
-    offset: str | bool | None
-    null_space: np.ndarray
-    notes: tuple[str, ...]
-
-    # -- coefficients -----------------------------------------------------------------------------
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Coefficient names."""
-        return self.recipe.column_names
-
-    def _series(self, values: Any) -> pd.Series:
-        return pd.Series(np.array(values, dtype=np.float64), index=list(self.names))
-
-    @property
-    def params(self) -> pd.Series:
-        """Coefficients, shape (k,); NaN for columns dropped as dependent."""
-        return self._series(self.coefficients)
-
-    @property
-    def bse(self) -> pd.Series:
-        """Standard errors of the coefficients, shape (k,)."""
-        return self._series(np.sqrt(np.diag(self.covariance.matrix)))
-
-    @property
-    def tvalues(self) -> pd.Series:
-        """Coefficients over their standard errors; NaN where the error is zero."""
-        bse = self.bse
-        return self.params / bse.where(bse > 0)
-
-    @property
-    def pvalues(self) -> pd.Series:
-        """Two-sided p-values of the hypotheses that a coefficient is zero."""
-        return self._series(t_two_sided(self.tvalues.to_numpy(), self.covariance.df))
-
-    @property
-    def use_t(self) -> bool:
-        """Whether tests use Student's t rather than the normal."""
-        return bool(np.isfinite(self.covariance.df)) or bool(np.isnan(self.covariance.df))
-
-    def cov_params(self) -> pd.DataFrame:
-        """Covariance matrix of the coefficients, shape (k, k); NaN for aliased columns."""
-        return pd.DataFrame(self.covariance.matrix.copy(), index=list(self.names), columns=list(self.names))
-
-    def conf_int(self, alpha: float = 0.05) -> pd.DataFrame:
-        """Confidence intervals of the coefficients.
-
-        Parameters
-        ----------
-        alpha : float
-            One less the confidence level.
-
-        Returns
-        -------
-        DataFrame, shape (k, 2)
-            Columns 0 (lower) and 1 (upper), as statsmodels.
-        """
-        if not 0 < alpha < 1:
-            raise ValueError(f"alpha={alpha} must lie between 0 and 1.")
-        reach = t_quantile(1 - alpha / 2, self.covariance.df) * self.bse
-        return pd.DataFrame({0: self.params - reach, 1: self.params + reach})
-
-    @property
-    def used(self) -> pd.Series:
-        """True for the rows of the data that the model used, shape (n_total,)."""
-        rows = self._held_rows("used")
-        return pd.Series(rows.sample.used.copy(), index=rows.frame.index)
+class Fit(Estimates):
+    """A fitted model: estimates with their covariance, tests, tables, and the recipe to predict by."""
 
     # -- predictions ------------------------------------------------------------------------------
 
@@ -234,22 +112,6 @@ class Fit(ABC):
             raise DataError("the model was fitted with an array as offset; pass predict(newdata, offset=...).")
         return row_values(self.offset if offset is None else offset, frame, "offset", frame.index)
 
-    @property
-    @abstractmethod
-    def fittedvalues(self) -> pd.Series:
-        """Fitted values of the rows used, on the user's index."""
-
-    def _held_rows(self, what: str) -> Rows:
-        if self.rows is None:
-            raise DataRemovedError(
-                f"{what} needs the rows of the data, which this result no longer holds; use augment(data), "
-                "or fit again."
-            )
-        return self.rows
-
-    def _row_series(self, values: Any) -> pd.Series:
-        return pd.Series(np.asarray(values), index=self.sample.index)
-
     # -- life -------------------------------------------------------------------------------------
 
     def update(self, formula: str, data: Any = None) -> Self:
@@ -299,7 +161,7 @@ class Fit(ABC):
     def remove_data(self) -> Self:
         """Return the result without its rows; everything already known stays."""
         bare = replace(self.sample, used=np.ones(0, dtype=bool), index=None)
-        return replace(self, rows=None, call=replace(self.call, refit=None, find_table=_nothing), sample=bare)
+        return replace(self, rows=None, call=self.call.without_data(), sample=bare)
 
     def __getstate__(self) -> dict[str, Any]:
         return self.remove_data().__dict__

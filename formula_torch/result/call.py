@@ -1,0 +1,39 @@
+"""How a result was asked for, so that it can be asked for again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+__all__ = ["Call"]
+
+
+def _nothing() -> None:
+    """Return None: there is no table to refer to."""
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """How a result was asked for.
+
+    Parameters
+    ----------
+    text : str
+        The call as one would write it.
+    engine : str
+        As the summary prints it: ``torch (cpu)``.
+    refit : callable or None
+        From a formula and data to a new fit with the same options; not pickled.
+    find_table : callable
+        Returns the table the user passed while that still exists, else None.
+    """
+
+    text: str
+    engine: str
+    refit: Callable[[str, Any], Any] | None = None
+    find_table: Callable[[], Any] = _nothing
+
+    def without_data(self) -> Call:
+        """Forget the data and how to fit them again."""
+        return replace(self, refit=None, find_table=_nothing)
