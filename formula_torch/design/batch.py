@@ -56,6 +56,25 @@ class Batch:
             out += f.spread_cells(beta[f.columns], value)
         return out
 
+    def matmat(self, b: np.ndarray) -> Tensor:
+        """(X @ b)', shape (m, n_rows), for b of shape (k, m); factors are looked up, never expanded."""
+        out = torch.from_numpy(b[self.columns].T.copy()).to(self.rows.device) @ self.numeric
+        for f, value in zip(self.factors, self.values, strict=True):
+            cells = f.coding.expand(b[f.columns])
+            known = torch.from_numpy(cells.T.copy()).to(self.rows.device)[:, f.codes.long()]
+            out += known if value is None else known * value
+        return out
+
+    def sums_by(self, r: Tensor, codes: Tensor, n_segments: int) -> np.ndarray:
+        """X' r by segment of the rows, shape (k, n_segments)."""
+        out = np.zeros((self.k, n_segments))
+        out[self.columns] = segment_sum(self.numeric * r, codes, n_segments).cpu().numpy()
+        for f, value in zip(self.factors, self.values, strict=True):
+            joint = codes.long() * f.coding.n_cells + f.codes
+            sums = segment_sum(r if value is None else r * value, joint, n_segments * f.coding.n_cells)
+            out[f.columns] = f.coding.collect(sums.cpu().numpy().reshape(n_segments, f.coding.n_cells)).T
+        return out
+
     def rmatvec(self, r: Tensor) -> np.ndarray:
         """X' r, shape (k,)."""
         out = np.zeros(self.k)

@@ -95,10 +95,10 @@ class Coding:
         return self.matrix
 
     def expand(self, beta: np.ndarray) -> np.ndarray:
-        """Coefficients of columns, shape (m,), to values of cells, shape (n_cells,)."""
+        """Coefficients of columns, shape (m, ...), to values of cells, shape (n_cells, ...)."""
         if self.kept is None:
             return self._dense @ beta
-        cells = np.zeros(self.n_cells)
+        cells = np.zeros((self.n_cells, *beta.shape[1:]))
         cells[self.kept] = beta
         return cells
 

@@ -107,6 +107,8 @@ class Design:
 
     def to(self, device: torch.device) -> Design:
         """Move every array to `device`."""
+        if device == self.device:
+            return self
 
         def move(x: Tensor | None) -> Tensor | None:
             return None if x is None else x.to(device)

@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from formula_torch.design import Design
+from formula_torch.design import Batch, Coordinates, Design, RowScores
 
-__all__ = ["WEIGHTS_TYPES", "LinearModel", "explained_squares", "unit_loglik"]
+__all__ = ["WEIGHTS_TYPES", "LinearModel", "explained_squares", "linear_scores", "unit_loglik"]
 
-WEIGHTS_TYPES = ("analytic", "frequency")
+WEIGHTS_TYPES = ("analytic", "frequency", "sampling")
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class LinearModel:
     log_weights : float
         Sum of the logarithms of analytic weights.
     weights_type : str or None
-        ``"analytic"``, ``"frequency"``, or None without weights.
+        ``"analytic"``, ``"frequency"``, ``"sampling"``, or None without weights.
     """
 
     n_obs: float
@@ -81,6 +81,47 @@ def unit_loglik(params: Tensor, log_scale: Tensor, x: Tensor, design: Design, we
     if weights_type == "frequency":
         return -weights / 2 * (math.log(2 * math.pi) + log_scale + residual**2 / log_scale.exp())
     return -0.5 * (math.log(2 * math.pi) + log_scale - weights.log() + weights * residual**2 / log_scale.exp())
+
+
+def linear_scores(
+    design: Design, shifted_params: np.ndarray, coordinates: Coordinates, model: LinearModel, perfect: bool = False
+) -> RowScores:
+    """Scores x_i w_i e_i of the rows, times s2.
+
+    Parameters
+    ----------
+    design : Design
+        With response, weights and offset.
+    shifted_params : array, shape (k,)
+        Coefficients of the columns as `coordinates` shifts and scales them.
+    coordinates : Coordinates
+    model : LinearModel
+    perfect : bool
+        Residuals are rounding noise, and taken as zero.
+    """
+    slopes = _Residuals(
+        torch.zeros_like(design.response) if perfect else design.response,
+        np.zeros(design.k) if perfect else shifted_params,
+        design.weights if model.weights_type != "frequency" else None,
+    )
+    if design.weights is None:
+        return RowScores(design, coordinates, slopes)
+    if model.weights_type == "frequency":
+        return RowScores(design, coordinates, slopes, counts=design.weights)
+    return RowScores(design, coordinates, slopes, weights=design.weights)
+
+
+@dataclass(frozen=True, eq=False)
+class _Residuals:
+    """Weighted residuals of rows given in standardised columns."""
+
+    response: Tensor
+    params: np.ndarray
+    weights: Tensor | None
+
+    def __call__(self, rows: slice, batch: Batch) -> Tensor:
+        residuals = self.response[rows] - batch.matvec(self.params)
+        return residuals if self.weights is None else self.weights[rows] * residuals
 
 
 def explained_squares(design: Design, params: np.ndarray) -> tuple[float, float]:

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from formula_torch.design import Design
+from formula_torch.design import Coordinates, Design
 from formula_torch.errors import DataError
 from formula_torch.numerics.triangular import Rank, cholesky_root, gram_rank, independent_columns, tall_qr
 from formula_torch.solvers.exact import Answer, exact_answer
@@ -57,8 +57,6 @@ class LeastSquares:
         NaN for aliased columns.
     inverse_gram : array, shape (k, k)
         (X'WX)^-1, NaN for aliased columns.
-    root : array, shape (rank, rank)
-        Any matrix with root'root = X'WX of the kept columns.
     kept : list of int
     dependent : dict of int to list of int
         Aliased column: the earlier columns it combines.
@@ -68,8 +66,8 @@ class LeastSquares:
     ssr : float
         Weighted sum of squared residuals; 0 where it is rounding noise (`perfect`).
     totals : Totals
-    spans_constant : bool
-        Whether the columns span the constant (explicitly or not).
+    constant : array, shape (k,), or None
+        A combination of the columns that is 1 on every row, where they span the constant.
     condition : float
         Condition number of the standardised columns: the digits at stake.
     entangled : list of int
@@ -77,22 +75,33 @@ class LeastSquares:
     method : str
         ``"cholesky"``, ``"qr"`` or ``"double-double"``.
     perfect, constant_response : bool
+    coordinates : Coordinates
+        Orthonormal coordinates of the columns.
+    shifted_params : array, shape (k,)
+        Coefficients of the columns shifted and scaled as in `coordinates`, zero where aliased: residuals
+        from these lose nothing to a large shift.
     """
 
     params: np.ndarray
     inverse_gram: np.ndarray
-    root: np.ndarray
     kept: list[int]
     dependent: dict[int, list[int]]
     null_space: np.ndarray
     ssr: float
     totals: Totals
-    spans_constant: bool
+    constant: np.ndarray | None
     condition: float
     entangled: list[int]
     method: str
     perfect: bool
     constant_response: bool
+    coordinates: Coordinates
+    shifted_params: np.ndarray
+
+    @property
+    def spans_constant(self) -> bool:
+        """Whether the columns span the constant (explicitly or not)."""
+        return self.constant is not None
 
     @property
     def rank(self) -> int:
@@ -102,7 +111,7 @@ class LeastSquares:
     @cached_property
     def singular_values(self) -> np.ndarray:
         """Singular values of sqrt(W) X (kept columns), largest first."""
-        return np.linalg.svd(self.root, compute_uv=False) if self.rank else np.zeros(0)
+        return np.linalg.svd(self.coordinates.raw_root, compute_uv=False) if self.rank else np.zeros(0)
 
 
 def least_squares(design: Design) -> LeastSquares:
@@ -222,18 +231,19 @@ def _report(z: Standardised, gram: np.ndarray, rank: Rank, answer: Answer) -> Le
     return LeastSquares(
         params=params,
         inverse_gram=inverse_gram,
-        root=z.root(rank.root.r, rank.kept),
         kept=rank.kept,
         null_space=_null_space(z, gram, rank),
         dependent={j: _ingredients(gram, j, b) for j, b in rank.combinations.items()},
         ssr=0.0 if perfect else float(answer.ssr / z.scale / z.scale),
         totals=totals,
-        spans_constant=_constant_is_spanned(z, gram, rank),
+        constant=_spanned_constant(z, gram, rank),
         condition=rank.root.condition,
         entangled=_entangled(rank),
         method=answer.method,
         perfect=bool(perfect),
         constant_response=bool(is_flat(totals)),
+        coordinates=Coordinates(z.shifts, z.scales, rank.kept, z.design.constant, rank.root),
+        shifted_params=z.shifted_params(beta),
     )
 
 
@@ -261,23 +271,25 @@ def _null_space(z: Standardised, gram: np.ndarray, rank: Rank) -> np.ndarray:
     return rows
 
 
-def _constant_is_spanned(z: Standardised, gram: np.ndarray, rank: Rank) -> bool:
-    """Whether 1 = Z b for some b: explicit, or implied as by all levels of a factor.
+def _spanned_constant(z: Standardised, gram: np.ndarray, rank: Rank) -> np.ndarray | None:
+    """Coefficients b with 1 = X b, or None: explicit, or implied as by all levels of a factor.
 
     The Gram matrix finds candidates; the residual 1 - Z b itself decides, as a regressor of
     100,000 and a little is nearly constant, and yet is none.
     """
-    if z.design.constant is not None or not rank.kept:
-        return z.design.constant is not None
     k = z.design.k
+    if z.design.constant is not None:
+        return np.eye(k)[z.design.constant]
+    if not rank.kept:
+        return None
     ones, weight = gram[:k, k + 1][rank.kept], gram[k + 1, k + 1]
     b = np.zeros(k)
     b[rank.kept] = rank.root.solve(ones)
     if weight - ones @ b[rank.kept] > 1e-6 * weight:
-        return False
+        return None
     one = torch.ones((), dtype=torch.float64, device=z.design.device)
     for _ in range(2):
         gradient, rest = _residual_pass(z, b, lambda rows: one.expand(rows.stop - rows.start))
         b[rank.kept] += rank.root.solve(gradient[rank.kept])
     terms = 1 + np.abs(b) @ np.sqrt(np.diag(gram)[:k] / weight)
-    return bool(rest <= weight * (1e-13 * terms) ** 2)
+    return b * z.scales if rest <= weight * (1e-13 * terms) ** 2 else None

@@ -67,6 +67,13 @@ class Standardised:
             params[self.design.constant] += self.shift - params @ self.shifts
         return params
 
+    def shifted_params(self, beta: np.ndarray) -> np.ndarray:
+        """Coefficients of Z for the response as it came, shape (k,)."""
+        params = beta / self.scale
+        if self.design.constant is not None:
+            params[self.design.constant] += self.shift
+        return params
+
     def covariance(self, matrix: np.ndarray, kept: list[int]) -> np.ndarray:
         """(Z'Z)^-1 of the kept columns to (X'X)^-1: the constant's row and column take up the shifts."""
         scales, shifts = self.scales[kept], self.shifts[kept]
@@ -75,13 +82,6 @@ class Standardised:
             c = kept.index(self.design.constant)
             moved[c] -= shifts @ moved
             moved[:, c] -= moved @ shifts
-        return moved
-
-    def root(self, r: np.ndarray, kept: list[int]) -> np.ndarray:
-        """A root of Z'Z to a root of X'X: x_j = z_j / s_j + c_j 1."""
-        moved = r / self.scales[kept]
-        if self.design.constant is not None:
-            moved += np.outer(r[:, kept.index(self.design.constant)], self.shifts[kept])
         return moved
 
     def combination(self, b: np.ndarray, j: int) -> np.ndarray:
