@@ -128,6 +128,23 @@ class Column:
             return Factor(codes, (False, True))
         return factor_of(self._native_numbers() if self.kind == "number" else self._native_categories())
 
+    def labels(self) -> tuple[np.ndarray, int]:
+        """Read as identifiers: codes in the order of the values, -1 where missing, and how many there are.
+
+        Returns
+        -------
+        codes : int64 array, shape (n,)
+        count : int
+        """
+        native = self.series.to_native()
+        if self.series.dtype.is_integer() and not self.series.null_count():
+            return _integer_labels(self.series.to_numpy())
+        if isinstance(native, pd.Series) and (native.dtype.kind in "fMm" or native.dtype == "str"):
+            codes, levels = pd.factorize(native, sort=True)
+            return codes.astype(np.int64, copy=False), len(levels)
+        factor = self.factor.compact()
+        return factor.codes.astype(np.int64), len(factor.levels)
+
     def _native_numbers(self) -> pd.Series:
         """Numbers as they are: identifiers beyond 2**53 would meet in float64."""
         if self.series.dtype == nw.Object:
@@ -172,6 +189,16 @@ class Column:
         else:
             mask = self.factor.codes < 0
         return mask if mask.any() else None
+
+
+def _integer_labels(values: np.ndarray) -> tuple[np.ndarray, int]:
+    """Codes of integers in their order; identifiers that lie close together need no hashing."""
+    if not len(values) or int(values.max()) - int(values.min()) > 4 * len(values):
+        codes, levels = pd.factorize(values, sort=True)
+        return codes.astype(np.int64, copy=False), len(levels)
+    codes = np.subtract(values, values.min(), dtype=np.int64, casting="unsafe")
+    seen = np.bincount(codes) > 0
+    return (codes if seen.all() else (np.cumsum(seen) - 1)[codes]), int(seen.sum())
 
 
 def all_finite(values: np.ndarray) -> bool:

@@ -80,6 +80,11 @@ class Frame:
         wanted = set(names)
         return replace(self, table=self.table.select([c for c in self.names if c in wanted]))
 
+    def with_column(self, name: str, values: np.ndarray) -> Frame:
+        """Return the frame with one column replaced, sharing the memory of the others."""
+        series = nw.new_series(name, values, backend=self.table.implementation)
+        return replace(self, table=self.table.with_columns(series))
+
     def filter(self, keep: np.ndarray) -> Frame:
         """Return the frame of the rows where `keep` is true."""
         native = self.table.to_native()

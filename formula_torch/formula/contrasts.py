@@ -77,19 +77,33 @@ class Contrast:
         coding[omitted] = -1
         return coding
 
-    def labels(self, levels: Levels) -> list[str]:
-        """What follows the factor's text in the names of its columns."""
+    def labels(self, levels: Levels, shown: Levels) -> list[str]:
+        """What follows the factor's text in the names of its columns, with the levels as they are shown."""
         kept = self.kept(levels)
         if kept is not None:
-            return [f"[T.{levels[i]}]" for i in kept]
+            return [f"[T.{shown[i]}]" for i in kept]
         if self.matrix is not None:
             return [f"[custom{i}]" for i in range(np.shape(self.matrix)[1])]
         if self.kind == "poly":
             return _poly_labels(len(levels))
         letter = {"sum": "S", "helmert": "H", "diff": "D"}[self.kind]
         omitted = {"sum": self.reference_code(levels), "helmert": 0, "diff": len(levels) - 1}[self.kind]
-        named = [level for i, level in enumerate(levels) if i != omitted]
+        named = [level for i, level in enumerate(shown) if i != omitted]
         return [f"[{letter}.{level}]" for level in named]
+
+    def coding_with_mean(self, levels: Levels) -> np.ndarray:
+        """Coding of full rank with a constant column first, shape (levels, levels); a matrix of one's own as it is."""
+        coding = self.coding(levels)
+        return coding if self.matrix is not None else np.column_stack([np.ones(len(levels)), coding])
+
+    def labels_with_mean(self, levels: Levels, shown: Levels) -> list[str]:
+        """Labels of the coding of full rank, as patsy's."""
+        if self.matrix is not None:
+            return self.labels(levels, shown)
+        if self.kind == "diff":
+            return [f"[D.{level}]" for level in shown]
+        constant = {"sum": "[mean]", "helmert": "[H.intercept]", "poly": ".Constant"}[self.kind]
+        return [constant, *self.labels(levels, shown)]
 
 
 def _find(reference: Any, levels: Levels) -> int:

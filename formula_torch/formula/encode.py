@@ -14,11 +14,12 @@ from formula_torch.data import Factor
 from formula_torch.design import Coding, Design, FactorBlock, NumericBlock, Product
 from formula_torch.errors import DataError
 from formula_torch.formula.contrasts import Contrast
-from formula_torch.formula.terms import Piece, Term
+from formula_torch.formula.conventions import OURS, Conventions
+from formula_torch.formula.pieces import Piece, Term
 from formula_torch.formula.values import Basis
 from formula_torch.numerics.arrays import as_tensor
 
-__all__ = ["Encoding", "Levels", "Monomial", "Numbers", "assemble", "column_names"]
+__all__ = ["Encoding", "Levels", "Monomial", "Numbers", "assemble", "assembled", "column_names"]
 
 
 @dataclass(frozen=True)
@@ -64,15 +65,27 @@ class Levels:
     text: str
     levels: tuple[Any, ...]
     contrast: Contrast
+    conventions: Conventions = OURS
 
     def names_when(self, reduced: bool) -> list[str]:
-        """Column names; dummies for every level where the factor is not reduced."""
-        labels = self.contrast.labels(self.levels) if reduced else [f"[{level}]" for level in self.levels]
+        """Column names; where the factor is not reduced, dummies for every level or the contrast and its mean."""
+        if reduced:
+            labels = self.contrast.labels(self.levels, self.conventions.shown(self.levels))
+        elif self._mean_stays:
+            labels = self.contrast.labels_with_mean(self.levels, self.conventions.shown(self.levels))
+        else:
+            labels = [f"[{level}]" for level in self.conventions.shown(self.levels)]
         return [self.text + label for label in labels]
+
+    @property
+    def _mean_stays(self) -> bool:
+        return self.conventions.contrasts_keep_mean and self.contrast.kept(self.levels) is None
 
     def coding(self, reduced: bool) -> Coding:
         """Return the coding of the levels; indicators wherever they do."""
         n = len(self.levels)
+        if not reduced and self._mean_stays:
+            return Coding(n, matrix=self.contrast.coding_with_mean(self.levels))
         if not reduced or n == 1:
             return Coding(n, kept=np.arange(0 if reduced else n))
         kept = self.contrast.kept(self.levels)
@@ -210,6 +223,17 @@ def assemble(
         For each placeholder the arrays of a monomial by name, an array or Basis, or a Factor in
         the encoding's levels; all of `n_rows` rows.
     """
+    return assembled(terms, encodings, names, values, n_rows)[0]
+
+
+def assembled(
+    terms: Iterable[Term],
+    encodings: Mapping[str, Encoding],
+    names: Mapping[Piece, tuple[str, ...]],
+    values: Mapping[str, Any],
+    n_rows: int,
+) -> tuple[Design, tuple[Any, ...]]:
+    """Build the design, and say what each of its bases is: a column's name, or an expression's (placeholder, place)."""
     assembly = _Assembly(values, encodings)
     position = 0
     labels: list[str] = []
@@ -220,4 +244,5 @@ def assemble(
     numeric = NumericBlock(
         tuple(assembly.products), np.array(assembly.positions, dtype=np.intp), np.zeros(m), np.ones(m)
     )
-    return Design(tuple(labels), n_rows, tuple(assembly.bases), numeric, tuple(assembly.factors))
+    design = Design(tuple(labels), n_rows, tuple(assembly.bases), numeric, tuple(assembly.factors))
+    return design, tuple(assembly.where)

@@ -15,12 +15,22 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from formula_torch.data import Column, Factor, Frame, suggest
+from formula_torch.data import Column, Factor, Frame, factor_of, suggest
 from formula_torch.errors import DataError, FormulaError, FormulaTorchError, UnknownNameError
+from formula_torch.formula.arguments import as_float, as_plain, reader
 from formula_torch.formula.conditions import compare, conjunction, disjunction, negation
+from formula_torch.formula.conventions import OURS, Conventions
 from formula_torch.formula.dialect import Expression
-from formula_torch.formula.functions import COLUMNWISE, ELEMENTWISE, KNOWN, LAGS, REDUCTIONS, SPECIAL, STATEFUL
+from formula_torch.formula.functions import (
+    ELEMENTWISE,
+    KNOWN,
+    LAGS,
+    REDUCTIONS,
+    SPECIAL,
+    STATEFUL,
+)
 from formula_torch.formula.monomials import syntax_tree
 from formula_torch.formula.values import Basis, Coded, Logical, to_factor, to_numbers
 
@@ -53,11 +63,13 @@ class Evaluator:
         The user's own functions; they receive and return arrays of shape (n,).
     states : dict
         What stateful calls learned, by expression; filled where it is empty.
+    conventions : Conventions
     """
 
     frame: Frame
     functions: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     states: States = field(default_factory=dict)
+    conventions: Conventions = OURS
     used: set[str] = field(default_factory=set)
 
     def __call__(self, expression: Expression) -> Any:
@@ -180,7 +192,7 @@ class _Walk:
             return (conjunction if isinstance(op, ast.BitAnd) else disjunction)(left, right)
         if type(op) not in _BINARY:
             raise FormulaError(f"the operator {type(op).__name__} is not part of the formula language.")
-        return _BINARY[type(op)](_float(to_numbers(left)), _float(to_numbers(right)))
+        return _BINARY[type(op)](as_float(to_numbers(left)), as_float(to_numbers(right)))
 
     def _call(self, node: ast.Call) -> Any:
         name = _dotted(node.func)
@@ -192,16 +204,16 @@ class _Walk:
             return self._quoted(args)
         if name in self.evaluator.functions:
             return self._user(name, args, options)
+        name = self.evaluator.conventions.meant(name)
         function = self._find(name)
         try:
             if name in ELEMENTWISE:
-                return function(*map(_float, map(to_numbers, args)), **options)
+                return function(*map(as_float, map(to_numbers, args)), **options)
             if name in STATEFUL:
                 self.calls += 1
                 self._refuse_empty(name, args)
                 state = self.evaluator.states.setdefault(f"{self.text} #{self.calls}", {})
-                read = _columnwise if name in COLUMNWISE else _argument
-                return function(*map(read, args), state=state, **options)
+                return function(*map(reader(name), args), state=state, **options)
             return function(*args, **options)
         except FormulaTorchError:
             raise
@@ -247,8 +259,17 @@ class _Walk:
         return self._name("_q")
 
     def _user(self, name: str, args: list[Any], options: dict[str, Any]) -> Any:
-        result = self.evaluator.functions[name](*map(_plain, args), **options)
+        """Call a function of the user's; a single number that it makes of a column is remembered."""
+        self.calls += 1
+        state = self.evaluator.states.setdefault(f"{self.text} #{self.calls}", {})
+        if "value" in state:
+            return np.asarray(state["value"])
+        result = self.evaluator.functions[name](*map(as_plain, args), **options)
+        if isinstance(getattr(result, "dtype", None), pd.CategoricalDtype):
+            return factor_of(pd.Series(result))
         values = np.asarray(result)
+        if values.ndim == 0 and values.dtype.kind in "iuf":
+            state["value"] = float(values)
         if values.dtype.kind in "iuf":
             return values.astype(np.float64)
         return Logical(values.astype(np.float64)) if values.dtype.kind == "b" else values.astype(object)
@@ -261,28 +282,3 @@ def _dotted(node: ast.expr) -> str:
         case ast.Attribute(value=value, attr=attr):
             return f"{_dotted(value)}.{attr}"
     raise FormulaError("only functions known by name can be called in a formula.")
-
-
-def _float(value: Any) -> Any:
-    """Integers as float64, so that powers neither wrap around nor refuse a negative exponent."""
-    return float(value) if isinstance(value, (bool, int)) else value
-
-
-def _argument(value: Any) -> Any:
-    """What has a value for each row as numbers; numbers, names and lists as they are."""
-    return to_numbers(value) if isinstance(value, (Column, Logical, Coded, Factor, Basis)) else value
-
-
-def _columnwise(value: Any) -> Any:
-    """The same, but a basis of several columns stays one."""
-    return value if isinstance(value, Basis) else _argument(value)
-
-
-def _plain(value: Any) -> Any:
-    """What a user's function receives: numbers, or levels as objects."""
-    if isinstance(value, (Column, Coded, Factor)):
-        if isinstance(value, Column) and value.kind in ("number", "bool"):
-            return value.numbers
-        found = to_factor(value)
-        return np.array([*found.levels, None], dtype=object)[found.codes]
-    return value.values if isinstance(value, Logical) else value

@@ -30,7 +30,7 @@ from formula_torch.formula.transforms import (
     standardize,
 )
 
-__all__ = ["COLUMNWISE", "ELEMENTWISE", "KNOWN", "LAGS", "REDUCTIONS", "SPECIAL", "STATEFUL"]
+__all__ = ["CATEGORICAL", "COLUMNWISE", "ELEMENTWISE", "KNOWN", "LAGS", "REDUCTIONS", "SPECIAL", "STATEFUL"]
 
 
 def _fixed(ufunc: np.ufunc) -> Callable[..., Any]:
@@ -99,17 +99,19 @@ STATEFUL: dict[str, Callable[..., Any]] = {
     "center": center,
     "standardize": standardize,
     "cut": cut,
+    "factor": factor,
+    "as_factor": factor,
+    "relevel": relevel,
 }
 
 # Those of them that take a basis of several columns, such as poly(x, 2).
 COLUMNWISE = {"scale", "center", "standardize"}
+# Those that take categories.
+CATEGORICAL = {"factor", "as_factor", "relevel"}
 
 SPECIAL: dict[str, Callable[..., Any]] = {
     "I": lambda x: x,
     "C": C,
-    "factor": factor,
-    "as_factor": factor,
-    "relevel": relevel,
     "ifelse": ifelse,
     "np.where": ifelse,
     "c": lambda *values: list(values),

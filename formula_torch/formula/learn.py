@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from formula_torch.data import Frame, all_finite, as_frame
+from formula_torch.data import Frame, as_frame
 from formula_torch.design import Design
 from formula_torch.errors import DataError, FormulaError, FormulaTorchError
-from formula_torch.formula.contrasts import resolve_contrast
+from formula_torch.formula.conventions import OURS, Conventions
+from formula_torch.formula.cut import Cut
 from formula_torch.formula.dialect import Expression, Formula, expression, parse
-from formula_torch.formula.encode import Encoding, Levels, Monomial, Numbers, assemble, column_names
+from formula_torch.formula.encode import Encoding, Levels, Monomial, assemble, column_names
 from formula_torch.formula.evaluate import Evaluator
 from formula_torch.formula.monomials import monomials
 from formula_torch.formula.recipe import Functions, Recipe, response_numbers, truth_numbers
@@ -57,6 +59,8 @@ def learn(
     subset: Any = None,
     na_action: str = "drop",
     functions: Functions | None = None,
+    conventions: Conventions = OURS,
+    hold: Iterable[str] = (),
 ) -> Problem:
     """Evaluate a formula on data, drop the rows it cannot use, and learn what to remember.
 
@@ -71,6 +75,10 @@ def learn(
     na_action : {"drop", "raise"}
     functions : dict, optional
         The user's own elementwise functions.
+    conventions : Conventions
+        What follows patsy rather than R.
+    hold : iterable of str
+        Further columns to keep beside those that the formula reads.
 
     Raises
     ------
@@ -91,7 +99,7 @@ def learn(
 
     given = {"weights": weights, "offset": offset}
     rows = {k: _row_argument(v, whole, mask, k) for k, v in given.items() if v is not None}
-    evaluation = _Evaluation(frame, parsed, functions, rows)
+    evaluation = _Evaluation(frame, parsed, functions, rows, conventions)
     evaluation.ledger.check(na_action, frame.n_rows)
     keep, zero_weight = evaluation.keep()
     recipe, design, hints = evaluation.finish(keep)
@@ -99,7 +107,7 @@ def learn(
     named = {v for v in given.values() if isinstance(v, str)}
     if isinstance(subset, str):
         named |= set(expression(subset).variables.values())
-    columns = {*recipe.columns, *recipe.response_columns, *named}
+    columns = {*recipe.columns, *recipe.response_columns, *named, *(whole.column(name).name for name in hold)}
     return Problem(recipe, design, sample, whole.only(columns), hints)
 
 
@@ -143,16 +151,23 @@ def _sample(
 class _Evaluation:
     """Every expression of a formula, evaluated on one frame."""
 
-    def __init__(self, frame: Frame, formula: Formula, functions: Functions, rows: dict[str, np.ndarray]) -> None:
+    def __init__(
+        self,
+        frame: Frame,
+        formula: Formula,
+        functions: Functions,
+        rows: dict[str, np.ndarray],
+        conventions: Conventions,
+    ) -> None:
         assert formula.response is not None
-        self.frame, self.formula, self.rows = frame, formula, rows
+        self.frame, self.formula, self.rows, self.conventions = frame, formula, rows, conventions
         self.ledger = Ledger(frame)
-        self.evaluator = Evaluator(frame, functions)
+        self.evaluator = Evaluator(frame, functions, conventions=conventions)
         self.columns: set[str] = set()
         response = self._evaluate(formula.response)
         self.y = response_numbers(response, formula.response.text)
         self.response_columns, self.columns = self.columns, set()
-        used = used_factors(formula)
+        used = used_factors(formula, conventions)
         self.values = {key: self._value(e) for key, e in formula.expressions.items() if key in used}
         self.offsets = {key: self._offset(e) for key, e in formula.offsets.items() if key in used}
         for what, values in rows.items():
@@ -198,7 +213,7 @@ class _Evaluation:
             return keep, 0
         _check_weights(weights, self.frame)
         zero = weights == 0
-        if not zero.any():
+        if self.conventions.zero_weights or not zero.any():
             return keep, 0
         left = int((zero if keep is None else zero & keep).sum())
         keep = ~zero if keep is None else keep & ~zero
@@ -208,13 +223,15 @@ class _Evaluation:
 
     def finish(self, keep: np.ndarray | None) -> tuple[Recipe, Design, tuple[str, ...]]:
         """Encode the kept rows; return recipe, design and hints for the summary."""
-        cut = _Cut(self.frame, keep)
+        cut = Cut(self.frame, keep, self.conventions)
         encodings: dict[str, Encoding] = {}
         values: dict[str, Any] = {}
         hints: list[str] = []
         for key, value in self.values.items():
             encodings[key], values[key] = cut.encode(value, self.formula.expressions[key].text, hints)
-        terms, offsets = structure(self.formula, {k: isinstance(v, Levels) for k, v in encodings.items()})
+        terms, offsets = structure(
+            self.formula, {k: isinstance(v, Levels) for k, v in encodings.items()}, self.conventions
+        )
         if not terms:
             raise FormulaError(f"the formula {self.formula.text!r} has neither terms nor an intercept.")
         names = column_names(terms, encodings)
@@ -229,12 +246,13 @@ class _Evaluation:
             functions=self.evaluator.functions,
             columns=tuple(sorted(self.columns)),
             response_columns=tuple(sorted(self.response_columns)),
+            conventions=self.conventions,
         )
         design = assemble(terms, encodings, names, values, cut.n_rows)
         design = replace(design, **self._row_tensors(cut, offsets))
         return recipe, design, tuple(hints)
 
-    def _row_tensors(self, cut: _Cut, offsets: tuple[str, ...]) -> dict[str, Any]:
+    def _row_tensors(self, cut: Cut, offsets: tuple[str, ...]) -> dict[str, Any]:
         assert self.formula.response is not None
         y = cut.numbers(self.y, self.formula.response.text)
         parts = [cut.numbers(self.offsets[key], "offset") for key in offsets]
@@ -246,54 +264,6 @@ class _Evaluation:
             "offset": as_tensor(np.sum(parts, axis=0)) if parts else None,
             "weights": None if weights is None else as_tensor(cut.numbers(weights, "weights")),
         }
-
-
-class _Cut:
-    """Cuts evaluated arrays to the kept rows, once each, and refuses infinite values."""
-
-    def __init__(self, frame: Frame, keep: np.ndarray | None) -> None:
-        self.frame, self.keep = frame, keep
-        self.n_rows = frame.n_rows if keep is None else int(keep.sum())
-        self.columns: dict[str, np.ndarray] = {}
-
-    def rows(self, array: np.ndarray) -> np.ndarray:
-        if self.keep is not None:
-            array = array[self.keep]
-        return array if array.strides == (array.itemsize,) else np.ascontiguousarray(array)
-
-    def numbers(self, array: np.ndarray, text: str) -> np.ndarray:
-        array = self.rows(array)
-        if not all_finite(array) and np.isinf(array).any():
-            self._refuse_infinite(array, text)
-        return array
-
-    def _refuse_infinite(self, array: np.ndarray, text: str) -> None:
-        position = int(np.flatnonzero(np.isinf(array))[0])
-        row = position if self.keep is None else int(np.flatnonzero(self.keep)[position])
-        label = row if self.frame.index is None else self.frame.index[row]
-        raise DataError(f"`{text}` is {array[position]} in row {label!r}; infinite values cannot be used.")
-
-    def column(self, name: str) -> np.ndarray:
-        if name not in self.columns:
-            column = self.frame.column(name)
-            read = self.rows(column.numbers) if column.finite else self.numbers(column.numbers, name)
-            self.columns[name] = read
-        return self.columns[name]
-
-    def encode(self, value: Any, text: str, hints: list[str]) -> tuple[Encoding, Any]:
-        if isinstance(value, Monomial):
-            return value, {name: self.column(name) for name in value.columns}
-        if isinstance(value, Coded):
-            factor = (value.factor if self.keep is None else value.factor.take(self.keep)).compact()
-            if factor.numeric_text:
-                hints.append(
-                    f"`{text}` holds numbers stored as text; it is treated as a factor of {len(factor.levels)} levels."
-                )
-            return Levels(text, factor.levels, resolve_contrast(value.contrast)), factor
-        if isinstance(value, Basis):
-            columns = tuple(self.numbers(c, text) for c in value.columns)
-            return Numbers(text, value.labels), Basis(columns, value.labels)
-        return Numbers(text, None), self.numbers(value, text)
 
 
 def _arrays(value: Any) -> list[np.ndarray]:

@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from formula_torch.data import Factor, as_frame
+from formula_torch.data import Factor, Frame, as_frame
 from formula_torch.design import Design
 from formula_torch.errors import DataError, FormulaError, UnknownNameError
+from formula_torch.formula.conventions import OURS, Conventions
 from formula_torch.formula.dialect import Formula
 from formula_torch.formula.encode import Encoding, Levels, Monomial, assemble
 from formula_torch.formula.evaluate import Evaluator, States
-from formula_torch.formula.terms import Piece, Term
+from formula_torch.formula.pieces import Piece, Term
 from formula_torch.formula.values import Basis, Coded, to_factor
 from formula_torch.numerics.arrays import as_tensor
 
@@ -49,6 +50,7 @@ class Recipe:
         Columns of the data that the formula reads (right-hand side and offsets).
     response_columns : tuple of str
         Columns that the response reads.
+    conventions : Conventions
 
     Examples
     --------
@@ -67,6 +69,7 @@ class Recipe:
     functions: Functions = field(default_factory=dict)
     columns: tuple[str, ...] = ()
     response_columns: tuple[str, ...] = ()
+    conventions: Conventions = OURS
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -125,7 +128,7 @@ class Recipe:
             raise ValueError(f"unseen={unseen!r} is not known; use 'error' or 'nan'.")
         frame = as_frame(data)
         # A copy: applying a recipe must not teach it anything.
-        evaluator = Evaluator(frame, self.functions, {key: dict(state) for key, state in self.states.items()})
+        evaluator = self._evaluator(frame)
         represented = self._represented
         values = {key: self._encoded(key, evaluator, unseen) for key in self.encodings if key in represented}
         for key in (key for key in self.encodings if key not in represented):
@@ -134,6 +137,10 @@ class Recipe:
                 self._encoded(key, evaluator, unseen)
         design = assemble(self.terms, self.encodings, self.names, values, frame.n_rows)
         return replace(design, offset=self._offset(evaluator))
+
+    def _evaluator(self, frame: Frame) -> Evaluator:
+        states = {key: dict(state) for key, state in self.states.items()}
+        return Evaluator(frame, self.functions, states, self.conventions)
 
     def _encoded(self, key: str, evaluator: Evaluator, unseen: str) -> Any:
         encoding, expression = self.encodings[key], self.formula.expressions[key]
@@ -159,10 +166,7 @@ class Recipe:
         """Evaluate the response on `data`, shape (n,), NaN where missing."""
         if self.formula.response is None:
             raise FormulaError(f"the formula {self.formula.text!r} has no response.")
-        states = {key: dict(state) for key, state in self.states.items()}
-        return response_numbers(
-            Evaluator(as_frame(data), self.functions, states)(self.formula.response), self.response_name
-        )
+        return response_numbers(self._evaluator(as_frame(data))(self.formula.response), self.response_name)
 
     def __getstate__(self) -> dict[str, Any]:
         """Pickle functions by reference; one that cannot be is replaced by a note of its name."""

@@ -12,7 +12,7 @@ import pandas as pd
 from formula_torch.data import Frame, all_finite, read_series
 from formula_torch.errors import DataError
 
-__all__ = ["Ledger", "Sample", "row_values"]
+__all__ = ["Ledger", "Sample", "row_labels", "row_values"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,3 +165,52 @@ def row_values(given: Any, frame: Frame, what: str, index: pd.Index | None = Non
     if values.shape != (frame.n_rows,):
         raise DataError(f"{what} has shape {values.shape}; the data have {frame.n_rows} rows.")
     return values
+
+
+def row_labels(given: Any, frame: Frame, what: str, used: np.ndarray) -> tuple[np.ndarray, int]:
+    """Read identifiers of the rows used: a column's name, or an array over all rows.
+
+    Parameters
+    ----------
+    given : str or array of shape (n_total,)
+    frame : Frame
+    what : str
+        What they are for, in messages.
+    used : bool array, shape (n_total,)
+
+    Returns
+    -------
+    codes : int64 array, shape (n,)
+        In the order of the values.
+    count : int
+
+    Raises
+    ------
+    DataError
+        Wrong length, a Series whose index is not that of the data, or a label is missing.
+    """
+    if isinstance(given, str):
+        column = frame.column(given)
+    else:
+        if isinstance(given, pd.Series) and frame.index is not None and not given.index.equals(frame.index):
+            raise DataError(f"{what}: the Series' index is not that of the data; reindex it, or pass its values.")
+        column = read_series(what, given if hasattr(given, "to_numpy") else pd.Series(given))
+        if len(column.series) != frame.n_rows:
+            raise DataError(f"{what} has {len(column.series)} labels; the data have {frame.n_rows} rows.")
+    codes, count = column.labels()
+    if used.all():
+        _refuse_missing(codes, column.name, what, used)
+        return codes, count
+    codes = codes[used]
+    _refuse_missing(codes, column.name, what, used)
+    seen = np.bincount(codes, minlength=count) > 0
+    return (np.cumsum(seen) - 1)[codes], int(seen.sum())
+
+
+def _refuse_missing(codes: np.ndarray, name: str, what: str, used: np.ndarray) -> None:
+    missing = np.flatnonzero(codes < 0)
+    if missing.size:
+        raise DataError(
+            f"`{name}`, used as {what}, is missing in {missing.size} of the {len(codes)} rows used (first in row "
+            f"{int(np.flatnonzero(used)[missing[0]])}); fill it, or leave these rows out with subset=."
+        )

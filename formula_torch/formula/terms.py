@@ -9,49 +9,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import pandas as pd
 
 from formula_torch.errors import FormulaError
+from formula_torch.formula import patsy_terms
+from formula_torch.formula.conventions import OURS, Conventions
 from formula_torch.formula.dialect import Formula
+from formula_torch.formula.pieces import Piece, Term
 
-__all__ = ["Piece", "Term", "structure", "used_factors"]
-
-
-@dataclass(frozen=True)
-class Piece:
-    """A product of factors whose columns stand together.
-
-    Parameters
-    ----------
-    factors : tuple of (placeholder, reduced)
-        `reduced`: a categorical factor loses the column that others already span.
-    """
-
-    factors: tuple[tuple[str, bool], ...]
+__all__ = ["structure", "used_factors"]
 
 
-@dataclass(frozen=True)
-class Term:
-    """A term of the formula: its factors, and the pieces that code it.
-
-    The intercept has no factors and one empty piece.
-    """
-
-    factors: tuple[str, ...]
-    pieces: tuple[Piece, ...]
-
-
-def used_factors(formula: Formula) -> set[str]:
+def used_factors(formula: Formula, conventions: Conventions = OURS) -> set[str]:
     """Placeholders that survive the algebra; `x` does not in ``z + x - x``."""
-    return {factor for term in _expand(formula) for factor in term}
+    return {factor for term in _expand(formula, conventions) for factor in term}
 
 
-def structure(formula: Formula, categorical: Mapping[str, bool]) -> tuple[tuple[Term, ...], tuple[str, ...]]:
-    """Expand the formula into terms in R's order (by degree, then as written).
+def structure(
+    formula: Formula, categorical: Mapping[str, bool], conventions: Conventions = OURS
+) -> tuple[tuple[Term, ...], tuple[str, ...]]:
+    """Expand the formula into terms, in R's order (by degree, then as written) or patsy's.
 
     Returns
     -------
@@ -64,7 +44,7 @@ def structure(formula: Formula, categorical: Mapping[str, bool]) -> tuple[tuple[
     FormulaError
         The algebra cannot be read, or an offset stands in an interaction.
     """
-    parsed = _expand(formula)
+    parsed = _expand(formula, conventions)
     offsets = []
     for factors in parsed:
         inside = [f for f in factors if f in formula.offsets]
@@ -72,11 +52,22 @@ def structure(formula: Formula, categorical: Mapping[str, bool]) -> tuple[tuple[
             raise FormulaError(f"in {formula.text!r} an offset cannot be part of an interaction.")
         offsets += inside
     kept = tuple(f for f in parsed if not set(f) & set(offsets))
+    if conventions.by_numeric_factors:
+        return patsy_terms.coded(kept, categorical), tuple(offsets)
     kinds = tuple((key, categorical[key]) for key in sorted({key for f in kept for key in f}))
     return _coded(kept, kinds), tuple(offsets)
 
 
-def _expand(formula: Formula) -> list[tuple[str, ...]]:
+def _expand(formula: Formula, conventions: Conventions) -> list[tuple[str, ...]]:
+    if conventions.by_numeric_factors:
+        try:
+            return patsy_terms.expand(formula.skeleton)
+        except FormulaError as error:
+            raise FormulaError(f"the formula {formula.text!r} cannot be read: {error}") from None
+    return _expand_as_r(formula)
+
+
+def _expand_as_r(formula: Formula) -> list[tuple[str, ...]]:
     from formulaic import Formula as Algebra
     from formulaic.errors import FormulaicError
 

@@ -82,15 +82,22 @@ def C(x: Any, contrast: Any = None, levels: Sequence[Any] | None = None) -> Code
     return Coded(_ordered(to_factor(x), levels), contrast)
 
 
-def factor(x: Any, levels: Sequence[Any] | None = None, labels: Sequence[Any] | None = None) -> Coded:
-    """Treat as categories; `labels` rename the levels, as R's."""
+def factor(x: Any, levels: Sequence[Any] | None = None, labels: Sequence[Any] | None = None, *, state: State) -> Coded:
+    """Treat as categories; `labels` rename the levels, as R's. New data may lack some of them."""
+    if "levels" in state:
+        found, known = _extended(to_factor(x), state["levels"]), len(state["levels"])
+        return Coded(found if labels is None else Factor(found.codes, (*labels, *found.levels[known:])))
     found = _ordered(to_factor(x), levels)
-    if labels is not None:
-        found = found.compact() if levels is None else found
-        if len(labels) != len(found.levels):
-            raise FormulaError(f"factor has {len(found.levels)} levels {found.levels} but {len(labels)} labels.")
-        found = Factor(found.codes, tuple(labels))
-    return Coded(found)
+    found = found if labels is None or levels is not None else found.compact()
+    if labels is not None and len(labels) != len(found.levels):
+        raise FormulaError(f"factor has {len(found.levels)} levels {found.levels} but {len(labels)} labels.")
+    state["levels"] = found.levels
+    return Coded(found if labels is None else Factor(found.codes, tuple(labels)))
+
+
+def _extended(found: Factor, known: tuple[Any, ...]) -> Factor:
+    """Express a factor in the levels that were learned, followed by any that are new."""
+    return found.recode((*known, *(level for level in found.levels if level not in known)))
 
 
 def _ordered(found: Factor, levels: Sequence[Any] | None) -> Factor:
@@ -102,11 +109,14 @@ def _ordered(found: Factor, levels: Sequence[Any] | None) -> Factor:
     return found.recode(tuple(levels))
 
 
-def relevel(x: Any, ref: Any) -> Coded:
-    """Move the level `ref` to the front: the reference of treatment coding."""
+def relevel(x: Any, ref: Any, *, state: State) -> Coded:
+    """Move the level `ref` to the front: the reference of treatment coding. New data may lack it."""
     found = to_factor(x)
+    if "levels" in state:
+        return Coded(_extended(found, state["levels"]))
     first = _reference(ref, found.compact().levels)
-    return Coded(found.recode((first, *(level for level in found.levels if level != first))))
+    state["levels"] = (first, *(level for level in found.levels if level != first))
+    return Coded(found.recode(state["levels"]))
 
 
 def _reference(ref: Any, levels: tuple[Any, ...]) -> Any:

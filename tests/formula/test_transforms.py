@@ -174,3 +174,17 @@ def test_subset(subset: str, data) -> None:
 def test_subset_must_be_a_condition(data) -> None:
     with pytest.raises(ft.errors.DataError, match="true or false"):
         ft.fit("y ~ x", data, subset="x")
+
+
+@pytest.mark.parametrize(
+    "term",
+    ["relevel(g, ref='b')", "factor(g, labels=['A', 'B', 'C'])", "factor(g, levels=['c', 'b', 'a'])", "factor(g)"],
+)
+def test_new_data_may_lack_a_level(term) -> None:
+    data = {"y": [1.0, 2.0, 4.0, 3.0, 5.0, 9.0], "g": list("abcabc")}
+    fit = ft.fit(f"y ~ {term}", data)
+    np.testing.assert_allclose(fit.predict({"g": ["a", "c"]}), [2.0, 6.5])
+    np.testing.assert_allclose(fit.predict({"g": ["c"]}), [6.5])
+    with pytest.raises(ft.errors.DataError, match="levels that were not in the data"):
+        fit.predict({"g": ["z"]})
+    assert np.isnan(fit.predict({"g": ["c", "z"]}, unseen="nan")[1])
