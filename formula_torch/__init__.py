@@ -14,19 +14,48 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from formula_torch import datasets, errors
     from formula_torch.api import fit
+    from formula_torch.inference import vcov
+    from formula_torch.inference.multiplicity import adjust_pvalues
+    from formula_torch.present.plots.coefficients import plot_coefficients
     from formula_torch.result import Fit, RegressionFit
+    from formula_torch.result.anova import anova
+    from formula_torch.select import compare
 
 __version__ = "0.1.0"
 
-__all__ = ["Fit", "RegressionFit", "__version__", "datasets", "errors", "fit"]
+__all__ = [
+    "Fit",
+    "RegressionFit",
+    "__version__",
+    "adjust_pvalues",
+    "anova",
+    "compare",
+    "datasets",
+    "errors",
+    "fit",
+    "plot_coefficients",
+    "vcov",
+]
 
-_HOME = {"fit": "formula_torch.api", "Fit": "formula_torch.result", "RegressionFit": "formula_torch.result"}
-_MODULES = {"datasets", "errors"}
+_HOME = {
+    "Fit": "formula_torch.result",
+    "RegressionFit": "formula_torch.result",
+    "adjust_pvalues": "formula_torch.inference.multiplicity",
+    "anova": "formula_torch.result.anova",
+    "compare": "formula_torch.select",
+    "fit": "formula_torch.api",
+    "plot_coefficients": "formula_torch.present.plots.coefficients",
+}
+_MODULES = {
+    "datasets": "formula_torch.datasets",
+    "errors": "formula_torch.errors",
+    "vcov": "formula_torch.inference.vcov",
+}
 
 
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
-        return importlib.import_module(f"formula_torch.{name}")
+        return importlib.import_module(_MODULES[name])
     if name in _HOME:
         return getattr(importlib.import_module(_HOME[name]), name)
     raise AttributeError(f"module 'formula_torch' has no attribute {name!r}")

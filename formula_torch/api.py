@@ -10,21 +10,25 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import torch
 
 from formula_torch.errors import DataError, FormulaError
 from formula_torch.formula.learn import Problem, learn
-from formula_torch.inference.covariance import COVARIANCES, Moments
+from formula_torch.inference.moments import Estimator
+from formula_torch.inference.vcov import estimate, resolve_vcov
 from formula_torch.models.linear import WEIGHTS_TYPES, LinearModel, explained_squares
 from formula_torch.numerics.arrays import resolve_device, threads_for
 from formula_torch.present.messages import fit_notes, fit_warnings
 from formula_torch.result.call import Call
+from formula_torch.result.linear_moments import linear_moments
 from formula_torch.result.regression import RegressionFit
 from formula_torch.result.rows import Rows
 from formula_torch.solvers.least_squares import LeastSquares, least_squares
 
-__all__ = ["fit"]
+__all__ = ["fit", "solve"]
 
 ENGINES = ("torch",)
+DEFAULT_VCOV = {"analytic": "iid", "frequency": "iid", "sampling": "robust"}
 
 
 def fit(
@@ -34,6 +38,8 @@ def fit(
     weights: Any = None,
     weights_type: str = "analytic",
     offset: Any = None,
+    vcov: Any = None,
+    use_t: bool | None = None,
     engine: str = "torch",
     device: str = "auto",
     na_action: str = "drop",
@@ -53,12 +59,19 @@ def fit(
         pandas, polars or pyarrow, or a dict of columns. It is neither changed nor copied.
     weights : str or array of shape (n,), optional
         A column's name, or numbers. Rows of zero weight leave the sample.
-    weights_type : {"analytic", "frequency"}
+    weights_type : {"analytic", "frequency", "sampling"}
         Analytic: inverse variances up to scale, as R's ``lm``. Frequency: counts of rows;
         everything equals the fit to repeated rows, in their order (but transforms that learn,
-        such as ``poly`` and ``scale``, learn from the rows as they stand).
+        such as ``poly`` and ``scale``, learn from the rows as they stand). Sampling: inverse
+        probabilities; coefficients as analytic, errors HC1.
     offset : str or array of shape (n,), optional
         Added to the linear predictor with coefficient 1; also ``offset(...)`` in the formula.
+    vcov : str, dict, estimator or array, optional
+        Covariance of the coefficients: ``"iid"`` (the default), ``"HC0"`` to ``"HC5"``, ``"robust"``
+        (HC1, the default with sampling weights), ``"OPG"``, ``{"cluster": "state"}``,
+        ``{"cluster": ["state", "year"]}``, ``{"HAC": 4}``, or a value of ``ft.vcov``.
+    use_t : bool, optional
+        Student's t or the normal; by default t, with n - k degrees of freedom or clusters - 1.
     engine : {"torch"}
     device : {"auto", "cpu", "cuda"}
         ``"auto"`` uses CUDA where there is one and the problem is large.
@@ -99,39 +112,78 @@ def fit(
     """
     _check_spelling("engine", engine, ENGINES)
     _check_spelling("weights_type", weights_type, WEIGHTS_TYPES)
+    estimator = resolve_vcov(vcov if vcov is not None else DEFAULT_VCOV[weights_type])
     problem = learn(
-        formula, data, weights=weights, offset=offset, subset=subset, na_action=na_action, functions=functions
+        formula,
+        data,
+        weights=weights,
+        offset=offset,
+        subset=subset,
+        na_action=na_action,
+        functions=functions,
+        hold=estimator.columns,
     )
     _check_linear(problem, weights_type)
-    cells = problem.design.n_rows * problem.design.k
-    place = resolve_device(device, cells)
-    design = problem.design if place.type == "cpu" else problem.design.to(place)
-    with threads_for(float(cells) * problem.design.k):
-        solution = least_squares(design)
-        model = LinearModel.of(design, weights_type)
-        explained = None if design.offset is None else explained_squares(design, solution.params)
-    for message in fit_warnings(problem, solution, model):
-        warnings.warn(message, stacklevel=2)
     options = {
         "weights": weights,
         "weights_type": weights_type,
         "offset": offset,
+        "vcov": vcov,
+        "use_t": use_t,
         "engine": engine,
         "device": device,
         "na_action": na_action,
         "subset": subset,
         "functions": functions,
     }
-    scale = model.scale(solution.ssr, solution.rank)
-    moments = Moments(solution.inverse_gram, scale, model.n_obs - solution.rank)
-    _refuse_extreme_units(problem, solution, scale)
+    place = resolve_device(device, problem.design.n_rows * problem.design.k)
+    call = Call(f"fit({formula!r})", engine, place.type, partial(fit, **options), _reference(data))
+    rows = Rows.of(problem, weights, offset)
+    return solve(problem, rows, call, estimator, use_t=use_t, weights_type=weights_type)
+
+
+def solve(
+    problem: Problem,
+    rows: Rows,
+    call: Call,
+    estimator: Estimator,
+    *,
+    use_t: bool | None = None,
+    weights_type: str = "analytic",
+    depth: int = 3,
+) -> RegressionFit:
+    """Solve a linear regression whose formula has met its data, and warn of what the user must know.
+
+    Parameters
+    ----------
+    problem : Problem
+    rows : Rows
+    call : Call
+    estimator : Estimator
+        Of the covariance.
+    use_t : bool, optional
+    weights_type : {"analytic", "frequency", "sampling"}
+    depth : int
+        Frames from here to the user's, whom warnings are to name.
+    """
+    device = torch.device(call.device)
+    design = problem.design if device.type == "cpu" else problem.design.to(device)
+    with threads_for(float(design.n_rows) * design.k**2):
+        solution = least_squares(design)
+        model = LinearModel.of(design, weights_type)
+        explained = None if design.offset is None else explained_squares(design, solution.params)
+    for message in fit_warnings(problem, solution, model):
+        warnings.warn(message, stacklevel=depth)
+    _refuse_extreme_units(problem, solution, model.scale(solution.ssr, solution.rank))
+    moments = linear_moments(solution, model, problem.recipe, rows, call)
+    offset = rows.offset
     result = RegressionFit(
         recipe=problem.recipe,
         coefficients=solution.params,
-        covariance=COVARIANCES["iid"]()(moments),
+        covariance=estimate(estimator, moments, use_t),
         sample=problem.sample,
-        call=Call(f"fit({formula!r})", f"{engine} ({place.type})", partial(fit, **options), _reference(data)),
-        rows=Rows.of(problem, weights, offset),
+        call=call,
+        rows=rows,
         offset=offset if offset is None or isinstance(offset, str) else True,
         null_space=solution.null_space,
         notes=tuple(fit_notes(problem, solution, model)),
@@ -140,8 +192,7 @@ def fit(
         explained=explained,
     )
     # Arrays that may change under us are read for the summary's diagnostics while they are what was fitted.
-    changeable = result.rows is not None and result.rows.mutable
-    return replace(result, statistics=result.residual_statistics) if changeable else result
+    return replace(result, statistics=result.residual_statistics) if rows.mutable else result
 
 
 def _reference(data: Any) -> Callable[[], Any]:

@@ -10,7 +10,8 @@
 
     FormulaTorchWarning (UserWarning)
     ├── CollinearityWarning              columns dropped, or nearly dependent
-    └── DesignWarning                    a term lost, or nothing left to estimate errors from
+    ├── DesignWarning                    a term lost, or nothing left to estimate errors from
+    └── InferenceWarning                 a standard error or a test that cannot be trusted or had
 
 Messages say what is wrong, where (column, first rows, counts) and what to do.
 """
@@ -23,6 +24,7 @@ __all__ = [
     "FormulaError",
     "FormulaTorchError",
     "FormulaTorchWarning",
+    "InferenceWarning",
     "UnknownNameError",
 ]
 
@@ -57,3 +59,7 @@ class CollinearityWarning(FormulaTorchWarning):
 
 class DesignWarning(FormulaTorchWarning):
     """The design lost a term, or leaves no degrees of freedom for standard errors."""
+
+
+class InferenceWarning(FormulaTorchWarning):
+    """A standard error or a test is not defined, or should not be trusted."""

@@ -1,41 +1,162 @@
-"""Covariance estimators: frozen values that turn moments into a covariance matrix.
-
-Scaling: matrices are of unscaled sums over rows; the estimator applies the scale.
-"""
+"""Covariances of independent units: one variance, heteroskedastic errors, outer products of gradients."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from functools import partial
 
 import numpy as np
 
-__all__ = ["COVARIANCES", "IID", "Covariance", "Estimator", "Moments"]
+from formula_torch.errors import DataError
+from formula_torch.inference.moments import Covariance, Moments
+from formula_torch.inference.small_sample import by_parameters
+
+__all__ = ["HC", "HC0", "HC1", "HC2", "HC3", "HC4", "HC5", "HC_KINDS", "IID", "OPG", "Given", "HC4m"]
 
 
-@dataclass(frozen=True, eq=False)
-class Moments:
-    """What an estimator sees of a fitted model.
+@dataclass(frozen=True)
+class IID:
+    """Independent errors of one variance: s2 (X'WX)^-1, t with n - k degrees of freedom."""
+
+    columns = ()
+
+    def __call__(self, moments: Moments) -> Covariance:
+        """Estimate the covariance of the coefficients."""
+        return Covariance(
+            moments.scale * moments.bread,
+            moments.df_resid,
+            "nonrobust",
+            "Standard Errors assume that the covariance matrix of the errors is correctly specified.",
+            classical=True,
+        )
+
+
+# What multiplies the residual of a row, given leverage h, n and k.
+Multiplier = Callable[[np.ndarray, float, float], np.ndarray]
+
+
+def _hc4(h: np.ndarray, n: float, k: float) -> np.ndarray:
+    return (1 - h) ** (-np.minimum(4, n * h / k) / 2)
+
+
+def _hc4m(h: np.ndarray, n: float, k: float) -> np.ndarray:
+    ratio = n * h / k
+    return (1 - h) ** (-(np.minimum(1, ratio) + np.minimum(1.5, ratio)) / 2)
+
+
+def _hc5(h: np.ndarray, n: float, k: float) -> np.ndarray:
+    ratio = n * h / k
+    return (1 - h) ** (-np.minimum(ratio, max(4, 0.7 * float(ratio.max()))) / 4)
+
+
+HC_KINDS: dict[str, Multiplier | None] = {
+    "HC0": None,
+    "HC1": None,
+    "HC2": lambda h, n, k: (1 - h) ** -0.5,  # noqa: ARG005 - one signature for all
+    "HC3": lambda h, n, k: 1 / (1 - h),  # noqa: ARG005
+    "HC4": _hc4,
+    "HC4m": _hc4m,
+    "HC5": _hc5,
+}
+# A row of this leverage alone determines a coefficient; 1 - h is rounding.
+FULL_LEVERAGE = 1 - 1e-10
+
+
+@dataclass(frozen=True)
+class HC:
+    """Independent errors, each of its own variance (Eicker, Huber, White).
+
+    B (sum_i m_i^2 s_i s_i') B with B the inverse information and s_i the scores. HC0 has m = 1, HC1 the
+    factor n / (n - k), HC2 m = (1 - h)^-1/2 and HC3 m = 1 / (1 - h) with leverage h (MacKinnon and White
+    1985, J. Econometrics 29:305-325); HC4, HC4m and HC5 as Cribari-Neto and co-authors (2004, 2007, 2011).
 
     Parameters
     ----------
-    bread : array, shape (k, k)
-        Inverse of the unscaled information, (X'WX)^-1; NaN for aliased columns.
-    scale : float
-        Error variance, ssr / df_resid.
-    df_resid : float
+    kind : {"HC0", "HC1", "HC2", "HC3", "HC4", "HC4m", "HC5"}
+    adjust : bool, optional
+        Multiply by n / (n - k); by default HC1 only (pyfixest does so for HC2 and HC3 too).
     """
 
-    bread: np.ndarray
-    scale: float
-    df_resid: float
+    kind: str = "HC1"
+    adjust: bool | None = None
+    columns = ()
+
+    def __post_init__(self) -> None:
+        if self.kind not in HC_KINDS:
+            raise ValueError(f"kind={self.kind!r} is not known; use one of {', '.join(map(repr, HC_KINDS))}.")
+
+    def __call__(self, moments: Moments) -> Covariance:
+        """Estimate the covariance of the coefficients.
+
+        Raises
+        ------
+        DataError
+            A row has leverage 1 and the kind divides by 1 - h.
+        """
+        rule = HC_KINDS[self.kind]
+        scores = moments.scores()
+        multiplier = None
+        if rule is not None:
+            leverage = scores.leverage()
+            self._refuse_full(leverage)
+            multiplier = rule(leverage, moments.n_obs, moments.n_params)
+        adjust = self.kind == "HC1" if self.adjust is None else self.adjust
+        factor = by_parameters(moments.n_obs, moments.n_params) if adjust else 1.0
+        return Covariance(
+            factor * moments.sandwich(scores.outer(multiplier)),
+            moments.df_resid,
+            self.kind,
+            f"Standard Errors are heteroscedasticity robust ({self.kind}).",
+        )
+
+    def _refuse_full(self, leverage: np.ndarray) -> None:
+        full = np.flatnonzero(leverage > FULL_LEVERAGE)
+        if full.size:
+            raise DataError(
+                f"{self.kind} is not defined: {full.size} of the rows used have leverage 1 (the first is number "
+                f"{int(full[0])}), which means that each determines a coefficient alone; use HC1."
+            )
+
+
+HC0 = partial(HC, "HC0")
+HC1 = partial(HC, "HC1")
+HC2 = partial(HC, "HC2")
+HC3 = partial(HC, "HC3")
+HC4 = partial(HC, "HC4")
+HC4m = partial(HC, "HC4m")
+HC5 = partial(HC, "HC5")
+
+
+@dataclass(frozen=True)
+class OPG:
+    """Inverse of the sum of outer products of the log-likelihood's gradients (Berndt, Hall, Hall and Hausman 1974).
+
+    In least squares the gradients are x_i w_i e_i / s2 with s2 = ssr / n.
+    """
+
+    columns = ()
+
+    def __call__(self, moments: Moments) -> Covariance:
+        """Estimate the covariance of the coefficients.
+
+        Raises
+        ------
+        DataError
+            The gradients span fewer dimensions than there are coefficients.
+        """
+        outer = moments.scores().outer()
+        if np.linalg.matrix_rank(outer, hermitian=True) < len(outer):
+            raise DataError("OPG is not defined: the gradients of the rows do not span all coefficients; use HC1.")
+        inverse = moments.dispersion**2 * np.linalg.inv(outer)
+        note = "Standard Errors are from the outer product of gradients (OPG)."
+        return Covariance(moments.sandwich(inverse), moments.df_resid, "OPG", note)
 
 
 @dataclass(frozen=True, eq=False)
-class Covariance:
-    """A covariance matrix with the degrees of freedom its tests use.
+class Given:
+    """A covariance matrix computed elsewhere.
 
     Parameters
     ----------
@@ -43,36 +164,25 @@ class Covariance:
     df : float
         Degrees of freedom of t; infinite for the normal.
     label : str
-        As the summary prints it.
-    note : str
     """
 
     matrix: np.ndarray
-    df: float
-    label: str
-    note: str
-
-
-class Estimator(Protocol):
-    """Anything that turns moments into a covariance."""
+    df: float = math.inf
+    label: str = "given"
+    columns = ()
 
     def __call__(self, moments: Moments) -> Covariance:
-        """Estimate the covariance of the coefficients."""
-        ...
+        """Check the shape and symmetry of the matrix.
 
-
-@dataclass(frozen=True)
-class IID:
-    """Independent errors of one variance: s2 (X'WX)^-1, t with n - k degrees of freedom."""
-
-    def __call__(self, moments: Moments) -> Covariance:
-        """Estimate the covariance of the coefficients."""
-        return Covariance(
-            moments.scale * moments.bread,
-            moments.df_resid if moments.df_resid > 0 else math.nan,
-            "nonrobust",
-            "Standard Errors assume that the covariance matrix of the errors is correctly specified.",
-        )
-
-
-COVARIANCES: dict[str, Callable[[], Estimator]] = {"iid": IID}
+        Raises
+        ------
+        DataError
+            It is not a covariance of these coefficients.
+        """
+        matrix = np.array(self.matrix, dtype=np.float64)
+        if matrix.shape != moments.bread.shape:
+            k = len(moments.bread)
+            raise DataError(f"the covariance matrix has shape {matrix.shape}; the model has {k} coefficients.")
+        if not np.allclose(matrix, matrix.T, rtol=1e-8, atol=0, equal_nan=True) or (np.diag(matrix) < 0).any():
+            raise DataError("the covariance matrix is not symmetric with variances that are not negative.")
+        return Covariance(matrix, self.df, self.label, "Standard Errors are from a covariance matrix that was given.")

@@ -22,7 +22,8 @@ class Call:
     text : str
         The call as one would write it.
     engine : str
-        As the summary prints it: ``torch (cpu)``.
+    device : str
+        Where the arrays lay: ``cpu``, ``cuda``.
     refit : callable or None
         From a formula and data to a new fit with the same options; not pickled.
     find_table : callable
@@ -31,6 +32,7 @@ class Call:
 
     text: str
     engine: str
+    device: str = "cpu"
     refit: Callable[[str, Any], Any] | None = None
     find_table: Callable[[], Any] = _nothing
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
@@ -9,13 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from formula_torch.errors import DataRemovedError
 from formula_torch.formula.recipe import Recipe
 from formula_torch.formula.sample import Sample
-from formula_torch.inference.covariance import Covariance
+from formula_torch.inference.moments import Covariance
 from formula_torch.numerics.tails import t_quantile, t_two_sided
 from formula_torch.result.call import Call
-from formula_torch.result.rows import Rows
+from formula_torch.result.rows import Rows, needed
 
 __all__ = ["Estimates"]
 
@@ -88,6 +88,18 @@ class Estimates(ABC):
         """Whether tests use Student's t rather than the normal."""
         return bool(np.isfinite(self.covariance.df)) or bool(np.isnan(self.covariance.df))
 
+    @property
+    @abstractmethod
+    def df_resid(self) -> float:
+        """Residual degrees of freedom."""
+
+    @property
+    def df_denom(self) -> float:
+        """Degrees of freedom of t and F, also where the normal is preferred to them."""
+        if math.isfinite(self.covariance.df):
+            return self.covariance.df
+        return self.df_resid if self.covariance.df_denom is None else self.covariance.df_denom
+
     def cov_params(self) -> pd.DataFrame:
         """Covariance matrix of the coefficients, shape (k, k); NaN for aliased columns."""
         return pd.DataFrame(self.covariance.matrix.copy(), index=list(self.names), columns=list(self.names))
@@ -124,12 +136,7 @@ class Estimates(ABC):
         """Fitted values of the rows used, on the user's index."""
 
     def _held_rows(self, what: str) -> Rows:
-        if self.rows is None:
-            raise DataRemovedError(
-                f"{what} needs the rows of the data, which this result no longer holds; use augment(data), "
-                "or fit again."
-            )
-        return self.rows
+        return needed(self.rows, what)
 
     def _row_series(self, values: Any) -> pd.Series:
         return pd.Series(np.asarray(values), index=self.sample.index)

@@ -15,7 +15,13 @@ from formula_torch.design import Design
 from formula_torch.errors import CollinearityWarning, DataError, DataRemovedError, UnknownNameError
 from formula_torch.formula.dialect import fill_dots
 from formula_torch.formula.sample import row_values
+from formula_torch.inference.moments import Moments
+from formula_torch.inference.vcov import estimate, resolve_vcov
+from formula_torch.result.combinations import Combinations
 from formula_torch.result.estimates import Estimates
+from formula_torch.result.hypothesis_tests import HypothesisTests
+from formula_torch.result.margins import Margins
+from formula_torch.result.plotting import Plots
 
 if TYPE_CHECKING:
     from formula_torch.present.table import Summary
@@ -38,7 +44,7 @@ def _size_of_terms(design: Design, combination: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Fit(Estimates):
+class Fit(Plots, HypothesisTests, Combinations, Margins, Estimates):
     """A fitted model: estimates with their covariance, tests, tables, and the recipe to predict by."""
 
     # -- predictions ------------------------------------------------------------------------------
@@ -79,11 +85,15 @@ class Fit(Estimates):
             return self.fittedvalues
         frame = as_frame(newdata)
         design = self.recipe.apply(frame, unseen=unseen)
+        return pd.Series(self._linear_predictor(design, frame, offset), index=frame.index)
+
+    def _linear_predictor(self, design: Design, frame: Frame, offset: Any) -> np.ndarray:
+        """X b plus offsets of new rows, shape (n,); called by what the user calls, whose caller is warned."""
         eta = design.matvec(np.nan_to_num(self.coefficients)).numpy()
         eta[self._not_estimable(design)] = np.nan
         for part in (design.offset, self._new_offset(frame, offset)):
             eta = eta if part is None else eta + np.asarray(part)
-        return pd.Series(eta, index=frame.index)
+        return eta
 
     def _not_estimable(self, design: Design) -> np.ndarray:
         """True for rows on which the coefficients of dropped columns would matter."""
@@ -99,7 +109,7 @@ class Fit(Estimates):
                 f"{int(np.flatnonzero(lost)[0])}): the fit dropped {dropped} as dependent, and these rows break the "
                 "dependency.",
                 CollinearityWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
         return lost
 
@@ -111,6 +121,41 @@ class Fit(Estimates):
         if offset is None and not isinstance(self.offset, str):
             raise DataError("the model was fitted with an array as offset; pass predict(newdata, offset=...).")
         return row_values(self.offset if offset is None else offset, frame, "offset", frame.index)
+
+    # -- covariance -------------------------------------------------------------------------------
+
+    @abstractmethod
+    def moments(self) -> Moments:
+        """What covariance estimators see of this fit."""
+
+    def with_vcov(self, vcov: Any, use_t: bool | None = None) -> Self:
+        """Return the same fit with another covariance of its coefficients; nothing is fitted again.
+
+        Parameters
+        ----------
+        vcov : str, dict, estimator or array of shape (k, k)
+            ``"iid"``, ``"HC0"`` to ``"HC5"``, ``"OPG"``, ``{"cluster": "state"}``, ``{"HAC": 4}``, or a
+            value of ``ft.vcov``. Columns are read from the table of the fit.
+        use_t : bool, optional
+            Student's t or the normal in tests and intervals; by default what the estimator prescribes.
+
+        Raises
+        ------
+        ValueError
+            Unknown spelling.
+        DataError
+            Labels are missing, too few clusters, or the table has changed since.
+        DataRemovedError
+            The result no longer holds its rows.
+
+        Examples
+        --------
+        >>> import formula_torch as ft
+        >>> fit = ft.fit("drvisits ~ private + age", ft.datasets.visits())
+        >>> fit.with_vcov("HC1").bse.round(4).to_dict()
+        {'Intercept': 1.4414, 'private': 0.2477, 'age': 0.0188}
+        """
+        return replace(self, covariance=estimate(resolve_vcov(vcov), self.moments(), use_t))
 
     # -- life -------------------------------------------------------------------------------------
 

@@ -10,11 +10,16 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import pandas as pd
 
+from formula_torch.inference.margins import IDENTITY, MeanFunction
 from formula_torch.inference.residuals import ResidualStatistics, residual_statistics
-from formula_torch.models.linear import LinearModel
+from formula_torch.inference.wald import all_slopes_zero, wald_statistic
 from formula_torch.numerics.tails import f_sf
-from formula_torch.result.fit import Fit
-from formula_torch.solvers.least_squares import LeastSquares
+from formula_torch.result.anova import AnovaTables
+from formula_torch.result.diagnostics import Diagnostics
+from formula_torch.result.linear_fit import LinearFit
+from formula_torch.result.prediction import Predictions
+from formula_torch.result.regression_plots import RegressionPlots
+from formula_torch.result.resampling import Resampling
 
 if TYPE_CHECKING:
     from formula_torch.present.table import Summary
@@ -23,7 +28,7 @@ __all__ = ["RegressionFit"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class RegressionFit(Fit):
+class RegressionFit(RegressionPlots, Predictions, AnovaTables, LinearFit, Diagnostics, Resampling):
     """A linear regression.
 
     Besides what every ``Fit`` has, the names below are those of statsmodels' results.
@@ -32,8 +37,6 @@ class RegressionFit(Fit):
 
     Parameters
     ----------
-    solution : LeastSquares
-    model : LinearModel
     explained : tuple of float or None
         With an offset: sums of squares of the fitted values, about their mean and about zero.
     statistics : ResidualStatistics or None
@@ -49,8 +52,6 @@ class RegressionFit(Fit):
     0.82779
     """
 
-    solution: LeastSquares
-    model: LinearModel
     explained: tuple[float, float] | None = None
     statistics: ResidualStatistics | None = None
 
@@ -59,34 +60,7 @@ class RegressionFit(Fit):
             f"<{type(self).__name__} {self.recipe.formula.text!r}: {self.nobs:g} observations, R2 {self.rsquared:.4g}>"
         )
 
-    # -- size -------------------------------------------------------------------------------------
-
-    @property
-    def nobs(self) -> float:
-        """Number of observations: rows, or the sum of frequency weights."""
-        return self.model.n_obs
-
-    @property
-    def k_constant(self) -> int:
-        """1 where the columns span the constant, else 0."""
-        return int(self.solution.spans_constant)
-
-    @property
-    def df_model(self) -> float:
-        """Rank of the columns, less the constant."""
-        return float(self.solution.rank - self.k_constant)
-
-    @property
-    def df_resid(self) -> float:
-        """Observations less the rank."""
-        return self.nobs - self.solution.rank
-
     # -- sums of squares --------------------------------------------------------------------------
-
-    @property
-    def ssr(self) -> float:
-        """Sum of squared residuals."""
-        return self.solution.ssr
 
     @property
     def centered_tss(self) -> float:
@@ -106,11 +80,6 @@ class RegressionFit(Fit):
     def ess(self) -> float:
         """Explained sum of squares."""
         return self._tss - self.ssr
-
-    @property
-    def scale(self) -> float:
-        """Error variance, ssr / df_resid; NaN without degrees of freedom."""
-        return self.model.scale(self.ssr, self.solution.rank)
 
     @property
     def mse_resid(self) -> float:
@@ -146,20 +115,25 @@ class RegressionFit(Fit):
 
     @property
     def fvalue(self) -> float:
-        """F statistic of the hypothesis that every slope is zero; NaN for a perfect fit."""
+        """F statistic of the hypothesis that every slope is zero, a Wald test under robust covariances.
+
+        NaN for a perfect fit, and where the covariance has a smaller rank than there are slopes,
+        as with fewer clusters than slopes.
+        """
         if self.solution.perfect or math.isnan(self.rsquared):
             return math.nan
-        return _ratio(self.mse_model, self.mse_resid)
+        if self.covariance.classical:
+            return _ratio(self.mse_model, self.mse_resid)
+        if self.df_model == 0:
+            return math.nan
+        hypotheses = all_slopes_zero(self.names, self.coefficients, self.solution.constant)
+        test = wald_statistic(hypotheses, self.covariance.matrix)
+        return test.chi2 / test.rank if test.rank == test.independent else math.nan
 
     @property
     def f_pvalue(self) -> float:
         """p-value of ``fvalue``."""
-        return f_sf(self.fvalue, self.df_model, self.df_resid)
-
-    @property
-    def llf(self) -> float:
-        """Gaussian log-likelihood at the estimates, with the error variance ssr / n."""
-        return self.model.profile_loglik(self.ssr)
+        return f_sf(self.fvalue, self.df_model, self.df_denom)
 
     @property
     def aic(self) -> float:
@@ -202,6 +176,11 @@ class RegressionFit(Fit):
         """Largest over smallest singular value of the (weighted) columns, as they are."""
         values = self.solution.singular_values
         return _ratio(float(values[0]), float(values[-1])) if len(values) else math.nan
+
+    @property
+    def mean_function(self) -> MeanFunction:
+        """The mean response is the linear predictor."""
+        return IDENTITY
 
     # -- rows -------------------------------------------------------------------------------------
 

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from formula_torch.data import Frame, read_series
+from formula_torch.data import Frame, as_frame, read_series
 from formula_torch.design import Design
-from formula_torch.errors import DataError
+from formula_torch.errors import DataError, DataRemovedError, UnknownNameError
 from formula_torch.formula.learn import Problem
 from formula_torch.formula.recipe import Recipe
-from formula_torch.formula.sample import Sample, row_values
+from formula_torch.formula.sample import Sample, row_labels, row_values
+from formula_torch.inference.moments import Labels
 from formula_torch.numerics.arrays import as_tensor
 
-__all__ = ["Rows"]
+__all__ = ["Rows", "needed"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,6 +103,46 @@ class Rows:
         values = row_values(given, self.frame, what)
         return values if self.sample.used.all() else values[self.sample.used]
 
+    def labels(self, given: Any, what: str, find_table: Callable[[], Any]) -> Labels:
+        """Read cluster, unit or time of the rows used.
+
+        Parameters
+        ----------
+        given : str or array of shape (n_total,)
+            A column that is held, or one of the user's table.
+        what : str
+        find_table : callable
+            Returns the user's table while that exists.
+
+        Raises
+        ------
+        UnknownNameError
+            There is no such column.
+        DataError
+            A label is missing, or the user's table is no longer what was fitted.
+        """
+        frame = self.frame
+        if isinstance(given, str) and given not in frame.names:
+            frame = self._same_rows(given, find_table())
+        codes, count = row_labels(given, frame, what, self.sample.used)
+        return Labels(given if isinstance(given, str) else what, codes, count)
+
+    def _same_rows(self, name: str, table: Any) -> Frame:
+        """Return the user's table, where its rows are still those of the fit."""
+        if table is None:
+            raise UnknownNameError(
+                f"`{name}` is not among the columns this result holds, and its table is gone; pass the labels as an "
+                f"array, or name it when fitting: fit(..., vcov={{'cluster': {name!r}}})."
+            )
+        frame = as_frame(table)
+        held = self.frame.names
+        if not set(held) <= set(frame.names) or not _equal(frame.only(held), self.frame):
+            raise DataError(
+                f"the table has changed since the fit, so `{name}` may not match its rows; fit again, or pass the "
+                "labels as an array."
+            )
+        return frame
+
     def weight_values(self) -> np.ndarray | None:
         """Weights of the rows used, shape (n,), or None."""
         return self._values(self.weights, "weights")
@@ -113,3 +155,31 @@ def _held(given: Any) -> Any:
     if isinstance(given, pd.Series):
         return given.copy(deep=False)
     return given if hasattr(given, "to_numpy") else read_series("values", pd.Series(given)).numbers
+
+
+def needed(rows: Rows | None, what: str) -> Rows:
+    """Return the rows a result holds.
+
+    Raises
+    ------
+    DataRemovedError
+        It holds none: it was unpickled, or stripped.
+    """
+    if rows is None:
+        raise DataRemovedError(
+            f"{what} needs the rows of the data, which this result no longer holds; use augment(data), or fit again."
+        )
+    return rows
+
+
+def _equal(left: Frame, right: Frame) -> bool:
+    """Whether two frames hold the same values, and share an index."""
+    if left.n_rows != right.n_rows:
+        return False
+    if left.index is not None and right.index is not None and not left.index.equals(right.index):
+        return False
+    return all(
+        left.table[name].to_native() is right.table[name].to_native()
+        or pd.Series(left.table[name].to_numpy()).equals(pd.Series(right.table[name].to_numpy()))
+        for name in right.names
+    )

@@ -1,0 +1,133 @@
+"""The covariance estimators in one place, and the spellings under which ``fit`` knows them."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from formula_torch.errors import InferenceWarning
+from formula_torch.inference.clustered import Cluster
+from formula_torch.inference.covariance import HC0, HC1, HC2, HC3, HC4, HC5, IID, OPG, Given, HC4m
+from formula_torch.inference.moments import Covariance, Estimator, Moments
+from formula_torch.inference.serial import DriscollKraay, NeweyWest, PanelHAC
+
+__all__ = [
+    "COVARIANCES",
+    "HC0",
+    "HC1",
+    "HC2",
+    "HC3",
+    "HC4",
+    "HC5",
+    "IID",
+    "OPG",
+    "PARAMETRISED",
+    "Cluster",
+    "DriscollKraay",
+    "Given",
+    "HC4m",
+    "NeweyWest",
+    "PanelHAC",
+    "estimate",
+    "resolve_vcov",
+]
+
+# A robust error this small beside the classical one is what rounding leaves of zero.
+NOISE = 1e-10
+
+COVARIANCES: dict[str, Callable[[], Estimator]] = {
+    "iid": IID,
+    "HC0": HC0,
+    "HC1": HC1,
+    "HC2": HC2,
+    "HC3": HC3,
+    "HC4": HC4,
+    "HC4m": HC4m,
+    "HC5": HC5,
+    "OPG": OPG,
+    "robust": HC1,
+}
+
+
+def _cluster(by: Any, kind: str = "CRV1") -> Cluster:
+    return Cluster(*by, kind=kind) if isinstance(by, (list, tuple)) else Cluster(by, kind=kind)
+
+
+# Spelled {"cluster": "state"}: the key to what makes an estimator of the value.
+PARAMETRISED: dict[str, Callable[[Any], Estimator]] = {
+    "cluster": _cluster,
+    "CRV1": _cluster,
+    "CRV3": lambda by: _cluster(by, "CRV3"),
+    "HAC": NeweyWest,
+}
+
+
+def resolve_vcov(given: Any) -> Estimator:
+    """Read a covariance: a spelling, ``{"cluster": "state"}``, an estimator, or a matrix.
+
+    Raises
+    ------
+    ValueError
+        Not known; the known ones are listed.
+
+    Examples
+    --------
+    >>> resolve_vcov({"cluster": ["state", "year"]}).by
+    ('state', 'year')
+    """
+    if isinstance(given, (np.ndarray, pd.DataFrame)):
+        return Given(np.asarray(given))
+    if isinstance(given, str) and given in COVARIANCES:
+        return COVARIANCES[given]()
+    if isinstance(given, Mapping) and len(given) == 1:
+        ((key, value),) = given.items()
+        if key in PARAMETRISED:
+            return PARAMETRISED[key](value)
+    if callable(given) and not isinstance(given, type) and hasattr(given, "columns"):
+        return given
+    known = [*map(repr, COVARIANCES), *(f"{{{key!r}: ...}}" for key in PARAMETRISED)]
+    raise ValueError(f"vcov={given!r} is not known; use {', '.join(known)}, or a value of ft.vcov.")
+
+
+def estimate(estimator: Estimator, moments: Moments, use_t: bool | None = None) -> Covariance:
+    """Apply an estimator; without degrees of freedom every error is NaN.
+
+    Parameters
+    ----------
+    estimator : Estimator
+    moments : Moments
+    use_t : bool, optional
+        Student's t or the normal; by default what the estimator prescribes.
+    """
+    if moments.df_resid <= 0:
+        nothing = np.full_like(moments.bread, np.nan)
+        return replace(IID()(moments), matrix=nothing, df=math.nan)
+    covariance = estimator(moments)
+    if not covariance.classical:
+        covariance = replace(covariance, matrix=_without_noise(covariance.matrix, moments))
+    if use_t is None or use_t == np.isfinite(covariance.df):
+        return covariance
+    return replace(covariance, df=moments.df_resid) if use_t else covariance.normal()
+
+
+def _without_noise(matrix: np.ndarray, moments: Moments) -> np.ndarray:
+    """Put NaN where a variance is the rounding of zero, as where each cluster has a coefficient of its own."""
+    variances = np.diag(matrix)
+    noise = (variances > 0) & (variances < NOISE**2 * moments.scale * np.diag(moments.bread))
+    if not noise.any():
+        return matrix
+    warnings.warn(
+        f"the scores of {int(noise.sum())} coefficients cancel, and their errors are NaN; this happens where clusters "
+        "or periods are themselves a factor of the model.",
+        InferenceWarning,
+        stacklevel=4,
+    )
+    matrix = matrix.copy()
+    matrix[noise], matrix[:, noise] = np.nan, np.nan
+    return matrix
