@@ -23,9 +23,11 @@ FLOORS = {
     "inference": 4,
     "result": 5,
     "present": 6,
+    "select": 6,
     "api": 7,
     "datasets": 7,
     "__main__": 8,
+    "smf": 8,
 }
 MODULES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")
 

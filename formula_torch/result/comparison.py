@@ -1,0 +1,190 @@
+"""Tests of a regression against one with fewer coefficients, under statsmodels' names."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from formula_torch.errors import DataError, InferenceWarning
+from formula_torch.inference.covariance import HC_KINDS
+from formula_torch.inference.score_test import score_statistic
+from formula_torch.inference.wald import wald_statistic
+from formula_torch.models.linear import linear_scores
+from formula_torch.numerics.tails import chi2_sf, f_sf
+from formula_torch.result.linear_fit import LinearFit
+from formula_torch.result.nesting import check_nested, restrictions_of
+
+__all__ = ["Comparisons", "ModelTest"]
+
+
+class ModelTest(NamedTuple):
+    """A test of one model against another.
+
+    Parameters
+    ----------
+    statistic, pvalue : float
+    df_diff : float
+        Coefficients that the restricted model lacks.
+    """
+
+    statistic: float
+    pvalue: float
+    df_diff: float
+
+
+class Comparisons(LinearFit):
+    """Tests of restrictions; the restricted model must be nested in this one, on the same rows."""
+
+    def compare_f_test(self, restricted: LinearFit) -> ModelTest:
+        """F test: (ssr_r - ssr) / d over the error variance, with d restrictions.
+
+        Parameters
+        ----------
+        restricted : RegressionFit
+
+        Returns
+        -------
+        ModelTest
+            statistic, pvalue, df_diff.
+
+        Raises
+        ------
+        DataError
+            The models are not nested, or of other rows.
+
+        Warns
+        -----
+        InferenceWarning
+            A covariance is robust: sums of squares assume one error variance.
+
+        Examples
+        --------
+        >>> import formula_torch as ft
+        >>> fit = ft.fit("drvisits ~ age + educ + chronic", ft.datasets.visits())
+        >>> round(fit.compare_f_test(fit.update(". ~ . - age - educ")).statistic, 3)
+        19.768
+        """
+        check_nested(restricted, self)
+        self._warn_of_one_variance(restricted, "F")
+        d = restricted.df_resid - self.df_resid
+        f = (restricted.ssr - self.ssr) / d / self.scale if self.scale > 0 else math.nan
+        return ModelTest(float(f), f_sf(f, d, self.df_resid), d)
+
+    def compare_lr_test(self, restricted: LinearFit, large_sample: bool = False) -> ModelTest:
+        """Likelihood ratio test: 2 (llf - llf_r), chi-squared.
+
+        Parameters
+        ----------
+        restricted : RegressionFit
+        large_sample : bool
+            ``compare_lm_test(restricted, use_lr=True)`` instead, as statsmodels.
+
+        Raises
+        ------
+        DataError
+            The models are not nested, or of other rows.
+
+        Warns
+        -----
+        InferenceWarning
+            A covariance is robust: the likelihood assumes one error variance.
+        """
+        if large_sample:
+            return self.compare_lm_test(restricted, use_lr=True)
+        check_nested(restricted, self)
+        self._warn_of_one_variance(restricted, "likelihood ratio")
+        d = restricted.df_resid - self.df_resid
+        ratio = 2 * (self.llf - restricted.llf) if math.isfinite(self.llf) else math.nan
+        return ModelTest(float(ratio), chi2_sf(ratio, d), d)
+
+    def compare_lm_test(self, restricted: LinearFit, demean: bool = True, use_lr: bool = False) -> ModelTest:
+        """Score (Lagrange multiplier) test, chi-squared: s' S^-1 s with s the scores' sum at the restricted estimates.
+
+        S is the information where the covariance of this fit is classical, and then LM = n (ssr_r - ssr) / ssr_r;
+        with any of HC0 to HC5 it is the sum of outer products of the scores.
+
+        Parameters
+        ----------
+        restricted : RegressionFit
+        demean : bool
+            Take S about the mean score (robust only).
+        use_lr : bool
+            Take S from the scores of the unrestricted model, not demeaned (robust only).
+
+        Raises
+        ------
+        DataError
+            The models are not nested, or of other rows; or the covariance is of another kind.
+        DataRemovedError
+            A robust test needs the rows.
+        """
+        check_nested(restricted, self)
+        d = restricted.df_resid - self.df_resid
+        if self.covariance.classical:
+            lm = self.nobs * (1 - self.ssr / restricted.ssr) if restricted.ssr > 0 else math.nan
+        else:
+            lm = self._robust_lm(restricted, demean, use_lr)
+        return ModelTest(float(lm), chi2_sf(lm, d), d)
+
+    def _robust_lm(self, restricted: LinearFit, demean: bool, use_lr: bool) -> float:
+        if self.covariance.label not in HC_KINDS:
+            raise DataError(
+                f"the LM test takes the classical covariance and HC0 to HC5, not {self.covariance.label}; use "
+                "compare_wald_test, which takes any."
+            )
+        own = self._held_rows("a robust LM test").design(self.recipe)
+        theirs = restricted._held_rows("a robust LM test").design(restricted.recipe)
+        residuals = theirs.response - theirs.matvec(np.nan_to_num(restricted.coefficients))
+        at_null = replace(own, y=residuals, offset=None)
+        coordinates, zero = self.solution.coordinates, np.zeros(own.k)
+        scores = linear_scores(at_null, zero, coordinates, self.model)
+        spread = linear_scores(own, self.solution.shifted_params, coordinates, self.model) if use_lr else scores
+        return score_statistic(scores, spread, own.n_rows, self.nobs, demean and not use_lr)
+
+    def compare_wald_test(self, restricted: LinearFit, *, use_f: bool | None = None) -> ModelTest:
+        """Wald test of the restrictions under this fit's covariance, whichever it has.
+
+        Parameters
+        ----------
+        restricted : RegressionFit
+            Need not be a model with some terms left out: any linear restrictions.
+        use_f : bool, optional
+            F or chi-squared; by default F where the summary has t.
+
+        Raises
+        ------
+        DataError
+            The models are not nested, or of other rows.
+        DataRemovedError
+            The restrictions are read from the rows.
+
+        Examples
+        --------
+        >>> import formula_torch as ft
+        >>> fit = ft.fit("drvisits ~ age + educ + chronic", ft.datasets.visits(), vcov="HC1")
+        >>> test = fit.compare_wald_test(fit.update("drvisits ~ I(age + educ) + chronic"))
+        >>> bool(abs(test.statistic - fit.f_test("age = educ").statistic) < 1e-8)
+        True
+        """
+        check_nested(restricted, self)
+        d = restricted.df_resid - self.df_resid
+        test = wald_statistic(restrictions_of(restricted, self), self.covariance.matrix)
+        chi2 = test.chi2 if test.rank == d else math.nan
+        if not (self.use_t if use_f is None else use_f):
+            return ModelTest(chi2, chi2_sf(chi2, d), d)
+        return ModelTest(chi2 / d, f_sf(chi2 / d, d, self.df_denom), d)
+
+    def _warn_of_one_variance(self, restricted: LinearFit, name: str) -> None:
+        """Called by what the user calls, whose caller is warned."""
+        robust = [fit.covariance.label for fit in (self, restricted) if not fit.covariance.classical]
+        if robust:
+            warnings.warn(
+                f"the {name} test assumes one error variance, and the covariance of the models is {robust[0]}; "
+                "compare_wald_test uses that.",
+                InferenceWarning,
+                stacklevel=3,
+            )
