@@ -1,0 +1,291 @@
+"""statsmodels' models of a formula: made from a formula and data, and fitted afterwards."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property, partial
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+
+from formula_torch.api import solve
+from formula_torch.design import Design
+from formula_torch.errors import DataRemovedError
+from formula_torch.formula.learn import Problem
+from formula_torch.inference.covariance import IID
+from formula_torch.models.linear import LinearModel
+from formula_torch.numerics.arrays import resolve_device
+from formula_torch.result.call import Call
+from formula_torch.result.rows import Rows
+from formula_torch.smf.model_data import ModelData
+from formula_torch.smf.reading import read_formula, refit, scope_of
+from formula_torch.smf.results import RegressionResults
+from formula_torch.smf.unsupported import unsupported
+
+__all__ = ["OLS", "WLS"]
+
+METHODS = ("pinv", "qr")
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class FormulaModel(LinearModel):
+    """A formula that has met its data.
+
+    Parameters
+    ----------
+    formula : str
+    exog_names : list of str
+        Names of the columns of the design.
+    endog_names : str
+    problem : Problem or None
+        None once unpickled.
+    given : dict
+        Table, weights, missing and functions as they came; empty once unpickled.
+    """
+
+    formula: str
+    exog_names: list[str]
+    endog_names: str
+    problem: Problem | None
+    given: Mapping[str, Any] = field(default_factory=dict)
+
+    def _met(self) -> Problem:
+        if self.problem is None:
+            raise DataRemovedError("this model was unpickled without its data; make it again from the formula.")
+        return self.problem
+
+    @property
+    def _design(self) -> Design:
+        return self._met().design
+
+    # -- what it holds ----------------------------------------------------------------------------
+
+    @cached_property
+    def exog(self) -> np.ndarray:
+        """The columns of the design, shape (n, k)."""
+        return np.ascontiguousarray(self._design.dense())
+
+    @cached_property
+    def endog(self) -> np.ndarray:
+        """The response, shape (n,)."""
+        assert self._design.y is not None
+        return self._design.y.numpy().copy()
+
+    @cached_property
+    def weights(self) -> np.ndarray:
+        """Weights of the rows, shape (n,); ones without."""
+        weights = self._design.weights
+        return np.ones(self._design.n_rows) if weights is None else weights.numpy().copy()
+
+    @property
+    def wexog(self) -> np.ndarray:
+        """The columns times the root of the weights, shape (n, k)."""
+        return self.exog * np.sqrt(self.weights)[:, None]
+
+    @property
+    def wendog(self) -> np.ndarray:
+        """The response times the root of the weights, shape (n,)."""
+        return self.endog * np.sqrt(self.weights)
+
+    @cached_property
+    def data(self) -> ModelData:
+        """The table, and the design as data frames."""
+        index = self._met().sample.index
+        exog = pd.DataFrame(self.exog, index=index, columns=self.exog_names)
+        endog = pd.DataFrame({self.endog_names: self.endog}, index=exog.index)
+        return ModelData(self.given["data"], exog, endog, self.formula, self.given["functions"])
+
+    # -- its size ---------------------------------------------------------------------------------
+
+    @property
+    def nobs(self) -> float:
+        """Number of observations; rows of zero weight count."""
+        return self.n_obs
+
+    @cached_property
+    def _solved(self) -> RegressionResults:
+        return self.fit()
+
+    @property
+    def rank(self) -> int:
+        """Number of independent columns."""
+        return self._solved.solution.rank
+
+    @property
+    def k_constant(self) -> int:
+        """1 where the columns span the constant, else 0."""
+        return self._solved.k_constant
+
+    @property
+    def df_model(self) -> float:
+        """Rank less the constant."""
+        return self._solved.df_model
+
+    @property
+    def df_resid(self) -> float:
+        """Observations less the rank."""
+        return self._solved.df_resid
+
+    # -- fitting ----------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        method: str = "pinv",
+        cov_type: str = "nonrobust",
+        cov_kwds: Mapping[str, Any] | None = None,
+        use_t: bool | None = None,
+        *,
+        disp: Any = None,  # noqa: ARG002 - scripts written for any model pass these, and nothing iterates here
+        maxiter: Any = None,  # noqa: ARG002
+    ) -> RegressionResults:
+        """Fit by least squares.
+
+        Parameters
+        ----------
+        method : {"pinv", "qr"}
+            Accepted; the solver is chosen by the condition of the columns.
+        cov_type : str
+            ``"nonrobust"``, ``"HC0"`` to ``"HC3"``, ``"HAC"``, ``"cluster"``, ``"cluster-crv3"``,
+            ``"hac-panel"`` or ``"hac-groupsum"``.
+        cov_kwds : dict, optional
+            ``groups``, ``maxlags``, ``time``, ``kernel``, ``use_correction``, ``df_correction``. Labels of
+            all rows of the data or of the rows used; Series are aligned by their index.
+        use_t : bool, optional
+            Student's t or the normal; by default t for ``"nonrobust"`` and else the normal.
+        disp, maxiter : optional
+            Accepted, without effect.
+
+        Raises
+        ------
+        ValueError
+            An option is not known.
+        NotImplementedError
+            statsmodels has it, and we do not.
+        """
+        if method not in METHODS:
+            raise ValueError(f"method={method!r} is not known; use {' or '.join(map(repr, METHODS))}.")
+        problem, data = self._met(), self.given["data"]
+        options = {"method": method, "cov_type": cov_type, "cov_kwds": cov_kwds, "use_t": use_t}
+        place = resolve_device("auto", problem.design.n_rows * problem.design.k)
+        again = partial(refit, type(self), {k: v for k, v in self.given.items() if k != "data"}, options)
+        call = Call(f"{type(self).__name__}({self.formula!r})", "torch", place.type, again, _reference(data))
+        plain = solve(problem, Rows.of(problem, self.given["weights"], None), call, IID())
+        shared = {f.name: getattr(plain, f.name) for f in fields(plain)} | {"model": self}
+        asked = dict(cov_kwds or {})
+        use_t = asked.pop("use_t", None) if use_t is None else use_t
+        use_t = cov_type == "nonrobust" if use_t is None else use_t
+        return RegressionResults(**shared).robust(cov_type, bool(use_t), asked)
+
+    def predict(self, params: Any, exog: Any = None) -> np.ndarray:
+        """Linear predictor of the columns `exog`, by default the model's own, at `params`, shape (n,)."""
+        return np.asarray(self.exog if exog is None else exog) @ np.asarray(params)
+
+    fit_regularized = unsupported("fit_regularized", "model")
+    loglike = unsupported("loglike", "model")
+    score = unsupported("score", "model")
+    hessian = unsupported("hessian", "model")
+    get_distribution = unsupported("get_distribution", "model")
+
+    def without_data(self) -> Self:
+        """Return the model with its names only."""
+        return replace(self, problem=None, given={})
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {f.name: getattr(self.without_data(), f.name) for f in fields(self)}
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class OLS(FormulaModel):
+    """Ordinary least squares.
+
+    Examples
+    --------
+    >>> import formula_torch as ft, formula_torch.smf as smf
+    >>> smf.ols("drvisits ~ age", ft.datasets.visits()).fit(cov_type="HC1").bse.round(4).to_dict()
+    {'Intercept': 1.3801, 'age': 0.0185}
+    """
+
+    @classmethod
+    def from_formula(
+        cls,
+        formula: str,
+        data: Any,
+        subset: Any = None,
+        drop_cols: Any = None,
+        *,
+        missing: str = "drop",
+        eval_env: int | None = None,
+    ) -> Self:
+        """Read a formula on data.
+
+        Parameters
+        ----------
+        formula : str
+        data : table
+        subset : array of bool, labels or slice, optional
+            What ``data.loc[...]`` takes.
+        drop_cols : optional
+            Not supported.
+        missing : {"drop", "raise", "none"}
+            Rows with missing values leave, or are an error.
+        eval_env : int, optional
+            Where the formula's functions are found: in the program that calls this (the default, and
+            1), a frame above it (2), ..., or nowhere (-1). Variables are columns of the data only.
+
+        Raises
+        ------
+        FormulaError, DataError
+            Name the term or column, and the rows.
+        """
+        return read_formula(cls, formula, data, subset, drop_cols, None, missing, scope_of(eval_env))
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class WLS(FormulaModel):
+    """Weighted least squares; rows of zero weight count as observations.
+
+    Examples
+    --------
+    >>> import formula_torch as ft, formula_torch.smf as smf
+    >>> visits = ft.datasets.visits()
+    >>> smf.wls("drvisits ~ educ", visits, weights=visits["age"]).fit().params.round(4).to_dict()
+    {'Intercept': 5.3712, 'educ': 0.1329}
+    """
+
+    @classmethod
+    def from_formula(
+        cls,
+        formula: str,
+        data: Any,
+        subset: Any = None,
+        drop_cols: Any = None,
+        *,
+        weights: Any = 1.0,
+        missing: str = "drop",
+        eval_env: int | None = None,
+    ) -> Self:
+        """Read a formula on data, with weights proportional to inverse variances.
+
+        Parameters
+        ----------
+        weights : float, or array of shape (n,)
+            Of the rows of the data (of the subset, where there is one).
+        formula, data, subset, drop_cols, missing, eval_env
+            See ``OLS.from_formula``.
+
+        Raises
+        ------
+        FormulaError, DataError
+            Name the term or column, and the rows.
+        """
+        return read_formula(cls, formula, data, subset, drop_cols, weights, missing, scope_of(eval_env))
+
+
+def _reference(data: Any) -> Any:
+    try:
+        return weakref.ref(data)
+    except TypeError:
+        return lambda: data

@@ -1,0 +1,3 @@
+"""The scripts are run by their test, and are no modules."""
+
+collect_ignore_glob = ["scripts/*"]
