@@ -146,9 +146,7 @@ class Cluster:
         counts = " and ".join(f"{way.count} clusters of `{way.name}`" for way in ways)
         note = f"Standard Errors are robust to dependence within {counts} ({self.kind}, factor {self._factor.text})."
         if min(way.count for way in ways) < FEW_CLUSTERS:
-            note += (
-                " With so few clusters tests may reject too often; compare Cluster(..., kind='CRV3') or bootstrap()."
-            )
+            note += " With so few clusters tests may reject too often; compare kind='CRV3' or wild_bootstrap()."
         return note
 
 

@@ -185,4 +185,5 @@ class Given:
             raise DataError(f"the covariance matrix has shape {matrix.shape}; the model has {k} coefficients.")
         if not np.allclose(matrix, matrix.T, rtol=1e-8, atol=0, equal_nan=True) or (np.diag(matrix) < 0).any():
             raise DataError("the covariance matrix is not symmetric with variances that are not negative.")
-        return Covariance(matrix, self.df, self.label, "Standard Errors are from a covariance matrix that was given.")
+        note = f"Standard Errors are from a covariance matrix computed elsewhere ({self.label})."
+        return Covariance(matrix, self.df, self.label, note)

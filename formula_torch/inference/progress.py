@@ -1,0 +1,38 @@
+"""A progress bar for what takes long."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+__all__ = ["progress_bar"]
+
+# Without being asked for, the bar appears after this time, and in a terminal only.
+QUIET_SECONDS = 2.0
+
+
+@contextmanager
+def progress_bar(total: int, what: str, progress: bool | None) -> Iterator[Callable[[int], object]]:
+    """Count draws under a bar.
+
+    Parameters
+    ----------
+    total : int
+        Draws to come.
+    what : str
+    progress : bool or None
+        None shows the bar in a terminal, once it takes more than two seconds.
+
+    Yields
+    ------
+    callable
+        To be called with the number of draws just made.
+    """
+    if progress is False or (progress is None and not sys.stderr.isatty()):
+        yield lambda done: None  # noqa: ARG005 - one signature
+        return
+    from tqdm.auto import tqdm
+
+    with tqdm(total=total, desc=what, unit=" draws", delay=0 if progress else QUIET_SECONDS) as bar:
+        yield bar.update
