@@ -36,7 +36,7 @@ def _header(fit: RegressionFit, kind: str, yname: str) -> Table:
         ("Dep. Variable:", yname),
         ("Model:", kind),
         ("Method:", "Least Squares"),
-        ("Engine:", fit.call.engine),
+        ("Engine:", f"{fit.call.engine} ({fit.call.device})"),
         ("Solver:", fit.solution.method),
         ("No. Observations:", count(fit.nobs)),
         ("Df Residuals:", count(fit.df_resid)),
