@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -12,14 +11,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from formula_torch.errors import DataError, FormulaError
+from formula_torch.errors import DataError, FormulaError, check_known
 from formula_torch.formula.learn import Problem, learn
 from formula_torch.inference.moments import Estimator
 from formula_torch.inference.vcov import estimate, resolve_vcov
 from formula_torch.models.linear import WEIGHTS_TYPES, LinearModel, explained_squares
 from formula_torch.numerics.arrays import resolve_device, threads_for
 from formula_torch.present.messages import fit_notes, fit_warnings
-from formula_torch.result.call import Call
+from formula_torch.result.call import Call, table_reference
 from formula_torch.result.linear_moments import linear_moments
 from formula_torch.result.regression import RegressionFit
 from formula_torch.result.rows import Rows
@@ -110,8 +109,8 @@ def fit(
     >>> ft.fit("drvisits ~ private + medicaid + age", visits).params.round(4).to_dict()
     {'Intercept': 1.2418, 'private': 1.2969, 'medicaid': 1.5388, 'age': 0.063}
     """
-    _check_spelling("engine", engine, ENGINES)
-    _check_spelling("weights_type", weights_type, WEIGHTS_TYPES)
+    check_known("engine", engine, ENGINES)
+    check_known("weights_type", weights_type, WEIGHTS_TYPES)
     estimator = resolve_vcov(vcov if vcov is not None else DEFAULT_VCOV[weights_type])
     problem = learn(
         formula,
@@ -137,7 +136,7 @@ def fit(
         "functions": functions,
     }
     place = resolve_device(device, problem.design.n_rows * problem.design.k)
-    call = Call(f"fit({formula!r})", engine, place.type, partial(fit, **options), _reference(data))
+    call = Call(f"fit({formula!r})", engine, place.type, partial(fit, **options), table_reference(data))
     rows = Rows.of(problem, weights, offset)
     return solve(problem, rows, call, estimator, use_t=use_t, weights_type=weights_type)
 
@@ -193,19 +192,6 @@ def solve(
     )
     # Arrays that may change under us are read for the summary's diagnostics while they are what was fitted.
     return replace(result, statistics=result.residual_statistics) if rows.mutable else result
-
-
-def _reference(data: Any) -> Callable[[], Any]:
-    """Refer to the user's table without keeping it alive; a dict cannot be referred to."""
-    try:
-        return weakref.ref(data)
-    except TypeError:
-        return lambda: None
-
-
-def _check_spelling(argument: str, given: str, known: tuple[str, ...]) -> None:
-    if given not in known:
-        raise ValueError(f"{argument}={given!r} is not known; use {' or '.join(map(repr, known))}.")
 
 
 def _check_linear(problem: Problem, weights_type: str) -> None:

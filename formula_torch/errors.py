@@ -13,8 +13,14 @@
     ├── DesignWarning                    a term lost, or nothing left to estimate errors from
     └── InferenceWarning                 a standard error or a test that cannot be trusted or had
 
-Messages say what is wrong, where (column, first rows, counts) and what to do.
+Messages say what is wrong, where (column, first rows, counts) and what to do. The two checks of
+arguments that every floor makes are here too, so that they are worded once.
 """
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
 
 __all__ = [
     "CollinearityWarning",
@@ -26,6 +32,8 @@ __all__ = [
     "FormulaTorchWarning",
     "InferenceWarning",
     "UnknownNameError",
+    "check_known",
+    "check_share",
 ]
 
 
@@ -63,3 +71,40 @@ class DesignWarning(FormulaTorchWarning):
 
 class InferenceWarning(FormulaTorchWarning):
     """A standard error or a test is not defined, or should not be trusted."""
+
+
+def check_known(argument: str, given: Any, known: Iterable[Any]) -> None:
+    """Raise unless an argument is one of the known spellings.
+
+    Parameters
+    ----------
+    argument : str
+        Name of the argument.
+    given : object
+    known : iterable
+        Texts, truth values or None; 1 is not taken for True.
+
+    Raises
+    ------
+    ValueError
+        Lists the known spellings.
+
+    Examples
+    --------
+    >>> check_known("kind", "mean", ("mean", "median"))
+    """
+    spellings = list(known)
+    if not any(isinstance(given, type(k)) and given == k for k in spellings):
+        raise ValueError(f"{argument}={given!r} is not known; use one of {', '.join(map(repr, spellings))}.")
+
+
+def check_share(argument: str, given: float) -> None:
+    """Raise unless a confidence level, or one less it, lies strictly between 0 and 1.
+
+    Raises
+    ------
+    ValueError
+        It does not.
+    """
+    if not 0 < given < 1:
+        raise ValueError(f"{argument}={given} must lie between 0 and 1.")

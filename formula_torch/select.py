@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from formula_torch.errors import check_known
 from formula_torch.result.comparison import Comparisons, ModelTest
 from formula_torch.result.nesting import check_same_rows
 from formula_torch.result.regression import RegressionFit
@@ -58,8 +59,7 @@ def compare(*fits: Any, test: str | None = None) -> pd.DataFrame:
     0      age      542.2        NaN
     1  chronic        0.0     586.05
     """
-    if test is not None and test not in TESTS:
-        raise ValueError(f"test={test!r} is not known; use {', '.join(map(repr, TESTS))} or None.")
+    check_known("test", test, (None, *TESTS))
     models = _named(fits)
     check_same_rows([fit for _, fit in models])
     table = pd.DataFrame([_row(name, fit) for name, fit in models])

@@ -128,6 +128,13 @@ class Column:
             return Factor(codes, (False, True))
         return factor_of(self._native_numbers() if self.kind == "number" else self._native_categories())
 
+    @property
+    def has_order(self) -> bool:
+        """Whether categories were declared, with their order, rather than found in text."""
+        native = self.series.to_native()
+        declared = isinstance(native, pd.Series) and isinstance(native.dtype, pd.CategoricalDtype)
+        return declared or isinstance(self.series.dtype, nw.Enum)
+
     def labels(self) -> tuple[np.ndarray, int]:
         """Read as identifiers: codes in the order of the values, -1 where missing, and how many there are.
 

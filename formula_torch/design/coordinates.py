@@ -7,6 +7,7 @@ and every covariance is ``lift @ M @ lift.T`` with M near the identity.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -80,6 +81,10 @@ class Coordinates:
         if self.constant is not None:
             moved += np.outer(self.root.r[:, self.kept.index(self.constant)], self.shifts[self.kept])
         return moved
+
+    def reweighted(self, unit: float) -> Coordinates:
+        """Return the coordinates for weights times `unit`."""
+        return self if unit == 1 else replace(self, root=Root(self.root.r * math.sqrt(unit)))
 
     def standardised(self, design: Design) -> Design:
         """Shift and scale the columns of `design`."""

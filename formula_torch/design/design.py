@@ -172,6 +172,11 @@ class Design:
                 out[rows] = batch.matvec(beta)
         return out
 
+    def linear_predictor(self, beta: np.ndarray) -> Tensor:
+        """X @ beta plus the offset, shape (n,)."""
+        eta = self.matvec(beta)
+        return eta if self.offset is None else eta + self.offset
+
     def rmatvec(self, r: Tensor) -> np.ndarray:
         """X' r, an unscaled sum over rows, shape (k,)."""
         total = np.zeros(self.k)

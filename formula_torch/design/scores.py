@@ -180,16 +180,18 @@ class RowScores:
         refuse_large(self._design.n_rows, self.rank, "the matrix of orthonormal rows")
         out = np.empty((self._design.n_rows, self.rank))
         roots = None if self.weights is None else self.weights.sqrt()
-        for rows, batch in self._design.formed():
-            q = batch.matmat(self.coordinates.whiten)
-            out[rows] = (q if roots is None else q * roots[rows]).mT.cpu().numpy()
+        with self._threads():
+            for rows, batch in self._design.formed():
+                q = batch.matmat(self.coordinates.whiten)
+                out[rows] = (q if roots is None else q * roots[rows]).mT.cpu().numpy()
         return self.repeated(out)
 
     def row_slopes(self) -> np.ndarray:
         """Return d_i of every row, shape (n,)."""
         out = self._design.empty(self._design.n_rows)
-        for rows, batch in self._design.formed():
-            out[rows] = self.slopes(rows, batch)
+        with self._threads():
+            for rows, batch in self._design.formed():
+                out[rows] = self.slopes(rows, batch)
         return out.cpu().numpy()
 
     def dense(self) -> np.ndarray:
@@ -202,9 +204,10 @@ class RowScores:
         """
         refuse_large(self._design.n_rows, self.rank, "the matrix of scores")
         out = np.empty((self._design.n_rows, self.rank))
-        for rows, batch in self._design.formed():
-            q = batch.matmat(self.coordinates.whiten)
-            out[rows] = (q * self.slopes(rows, batch)).mT.cpu().numpy()
+        with self._threads():
+            for rows, batch in self._design.formed():
+                q = batch.matmat(self.coordinates.whiten)
+                out[rows] = (q * self.slopes(rows, batch)).mT.cpu().numpy()
         return self.repeated(out)
 
     def repeated(self, values: np.ndarray) -> np.ndarray:

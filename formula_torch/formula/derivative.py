@@ -21,6 +21,7 @@ from formula_torch.design import Design, NumericBlock, Product
 from formula_torch.errors import FormulaError
 from formula_torch.formula.dialect import Expression
 from formula_torch.formula.encode import Levels, Monomial, assembled
+from formula_torch.formula.evaluate import Evaluator
 from formula_torch.formula.monomials import syntax_tree
 from formula_torch.formula.recipe import Recipe
 from formula_torch.formula.values import Basis
@@ -71,8 +72,7 @@ def readers(recipe: Recipe) -> dict[str, tuple[str, ...]]:
     Columns that no column of the design depends on are not among them.
     """
     found: dict[str, list[str]] = {}
-    represented = [key for piece, names in recipe.names.items() if names for key, _ in piece.factors]
-    for key in dict.fromkeys(represented):
+    for key in recipe.represented:
         for name in _columns_read(recipe.formula.expressions[key], recipe):
             found.setdefault(name, []).append(key)
     return {name: tuple(keys) for name, keys in found.items()}
@@ -137,9 +137,8 @@ def derivative(recipe: Recipe, data: Any, name: str, *, low: float = np.nan, hig
                 f"of it instead: variables={{{name!r}: [low, high]}}."
             )
     # The design is linear in each base: what goes through one is its slope times the products less one of it.
-    evaluator = recipe._evaluator(frame)
-    represented = dict.fromkeys(key for piece, names in recipe.names.items() if names for key, _ in piece.factors)
-    values = {key: recipe._encoded(key, evaluator, "error") for key in represented}
+    evaluator = recipe.evaluator(frame)
+    values = {key: recipe.encoded(key, evaluator) for key in recipe.represented}
     design, sources = assembled(recipe.terms, recipe.encodings, recipe.names, values, frame.n_rows)
     slopes = {key: moves.slopes(key) for key in keys if not isinstance(recipe.encodings[key], Monomial)}
     parts = tuple(_parts(design, sources, name, slopes))
@@ -195,7 +194,7 @@ class _Moves:
         """Slopes of the columns of an expression, shape (columns, n)."""
 
         def columns(points: np.ndarray, rows: np.ndarray) -> np.ndarray:
-            value = self.recipe._encoded(key, self._evaluator(points, rows), "error")
+            value = self.recipe.encoded(key, self._moved(points, rows))
             return np.stack(value.columns if isinstance(value, Basis) else (value,))
 
         return self._differentiated(columns, self.recipe.encodings[key].text)
@@ -204,17 +203,18 @@ class _Moves:
         """Slope of the formula's offset, shape (n,)."""
 
         def total(points: np.ndarray, rows: np.ndarray) -> np.ndarray:
-            return np.asarray(self.recipe._offset(self._evaluator(points, rows)))[None]
+            return np.asarray(self.recipe.offset(self._moved(points, rows)))[None]
 
         return self._differentiated(total, "offset(...)")[0]
 
-    def _evaluator(self, points: np.ndarray, rows: np.ndarray) -> Any:
+    def _moved(self, points: np.ndarray, rows: np.ndarray) -> Evaluator:
+        """Evaluator of some rows, with the column at other points."""
         frame = self.frame
         if len(rows) < len(self.x):
             kept = np.zeros(len(self.x), dtype=bool)
             kept[rows] = True
             frame = frame.filter(kept)
-        return self.recipe._evaluator(frame.with_column(self.name, points))
+        return self.recipe.evaluator(frame.with_column(self.name, points))
 
     def _differentiated(self, function: Any, text: str) -> np.ndarray:
         slope, found = differentiate(function, self.x, self.low, self.high)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from formula_torch.data import Frame, as_frame
 from formula_torch.design import Design
-from formula_torch.errors import DataError, FormulaError, FormulaTorchError
+from formula_torch.errors import DataError, FormulaError, FormulaTorchError, check_known
 from formula_torch.formula.conventions import OURS, Conventions
 from formula_torch.formula.cut import Cut
 from formula_torch.formula.dialect import Expression, Formula, expression, parse
@@ -85,8 +85,7 @@ def learn(
     FormulaError, DataError
         Name the term or column, and the rows.
     """
-    if na_action not in ("drop", "raise"):
-        raise ValueError(f"na_action={na_action!r} is not known; use 'drop' or 'raise'.")
+    check_known("na_action", na_action, ("drop", "raise"))
     whole = as_frame(data)
     functions = dict(functions or {})
     if whole.n_rows == 0:

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from formula_torch.data import Factor, Frame, as_frame
 from formula_torch.design import Design
-from formula_torch.errors import DataError, FormulaError, UnknownNameError
+from formula_torch.errors import DataError, FormulaError, UnknownNameError, check_known
 from formula_torch.formula.conventions import OURS, Conventions
 from formula_torch.formula.dialect import Formula
 from formula_torch.formula.encode import Encoding, Levels, Monomial, assemble
@@ -77,6 +78,17 @@ class Recipe:
         return tuple(name for term in self.terms for piece in term.pieces for name in self.names[piece])
 
     @property
+    def columns_of_terms(self) -> dict[str, list[int]]:
+        """Positions of the columns of each term that has any."""
+        found, start = {}, 0
+        for term in self.terms:
+            width = sum(len(self.names[piece]) for piece in term.pieces)
+            name = ":".join(self.encodings[key].text for key in term.factors) or "Intercept"
+            found[name] = list(range(start, start + width))
+            start += width
+        return {name: columns for name, columns in found.items() if columns}
+
+    @property
     def written(self) -> str:
         """The formula with every term written out, for ``update``."""
         texts = {key: e.written for key, e in self.formula.expressions.items()}
@@ -88,14 +100,15 @@ class Recipe:
         return f"{response} ~ {' + '.join([*terms, *offsets]) or '1'}"
 
     @property
-    def _represented(self) -> set[str]:
-        """Placeholders that have a column."""
-        return {key for piece, names in self.names.items() if names for key, _ in piece.factors}
+    def represented(self) -> tuple[str, ...]:
+        """Placeholders that have a column, in the formula's order."""
+        return tuple(dict.fromkeys(key for piece, names in self.names.items() if names for key, _ in piece.factors))
 
     @property
     def lost_factors(self) -> dict[str, Any]:
         """Factors of a single level that no column represents, with that level."""
-        lost = (e for key, e in self.encodings.items() if isinstance(e, Levels) and key not in self._represented)
+        represented = self.represented
+        lost = (e for key, e in self.encodings.items() if isinstance(e, Levels) and key not in represented)
         return {e.text: e.levels[0] for e in lost if len(e.levels) == 1}
 
     @property
@@ -124,25 +137,39 @@ class Recipe:
         UnknownNameError
             A column is missing from `data`.
         """
-        if unseen not in ("error", "nan"):
-            raise ValueError(f"unseen={unseen!r} is not known; use 'error' or 'nan'.")
+        check_known("unseen", unseen, ("error", "nan"))
         frame = as_frame(data)
         # A copy: applying a recipe must not teach it anything.
-        evaluator = self._evaluator(frame)
-        represented = self._represented
-        values = {key: self._encoded(key, evaluator, unseen) for key in self.encodings if key in represented}
+        evaluator = self.evaluator(frame)
+        represented = self.represented
+        values = {key: self.encoded(key, evaluator, unseen) for key in self.encodings if key in represented}
         for key in (key for key in self.encodings if key not in represented):
             # A factor without a column is not needed; but where it is given, a level it did not have is an error.
             with suppress(UnknownNameError):
-                self._encoded(key, evaluator, unseen)
+                self.encoded(key, evaluator, unseen)
         design = assemble(self.terms, self.encodings, self.names, values, frame.n_rows)
-        return replace(design, offset=self._offset(evaluator))
+        return replace(design, offset=self.offset(evaluator))
 
-    def _evaluator(self, frame: Frame) -> Evaluator:
+    def evaluator(self, frame: Frame) -> Evaluator:
+        """Return what evaluates the formula's expressions on a frame, with what was learned."""
         states = {key: dict(state) for key, state in self.states.items()}
         return Evaluator(frame, self.functions, states, self.conventions)
 
-    def _encoded(self, key: str, evaluator: Evaluator, unseen: str) -> Any:
+    def encoded(self, key: str, evaluator: Evaluator, unseen: str = "error") -> Any:
+        """Evaluate an expression in the form in which ``assemble`` takes it.
+
+        Parameters
+        ----------
+        key : str
+            Its placeholder.
+        evaluator : Evaluator
+        unseen : {"error", "nan"}
+
+        Raises
+        ------
+        DataError
+            A level that was not learned, or categories in place of numbers.
+        """
         encoding, expression = self.encodings[key], self.formula.expressions[key]
         if isinstance(encoding, Monomial):
             return {name: evaluator.frame.column(name).numbers for name in encoding.columns}
@@ -156,7 +183,8 @@ class Recipe:
             raise DataError(f"`{encoding.text}` had numbers when the model was fitted, and has categories here.")
         return value
 
-    def _offset(self, evaluator: Evaluator) -> Any:
+    def offset(self, evaluator: Evaluator) -> Tensor | None:
+        """Sum of the formula's own offsets, shape (n,), or None."""
         if not self.offsets:
             return None
         parts = [evaluator(self.formula.offsets[key]) for key in self.offsets]
@@ -166,7 +194,7 @@ class Recipe:
         """Evaluate the response on `data`, shape (n,), NaN where missing."""
         if self.formula.response is None:
             raise FormulaError(f"the formula {self.formula.text!r} has no response.")
-        return response_numbers(self._evaluator(as_frame(data))(self.formula.response), self.response_name)
+        return response_numbers(self.evaluator(as_frame(data))(self.formula.response), self.response_name)
 
     def __getstate__(self) -> dict[str, Any]:
         """Pickle functions by reference; one that cannot be is replaced by a note of its name."""

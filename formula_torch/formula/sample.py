@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from formula_torch.data import Frame, all_finite, read_series
+from formula_torch.data import Column, Frame, all_finite, read_series
 from formula_torch.errors import DataError
 
 __all__ = ["Ledger", "Sample", "row_labels", "row_values"]
@@ -194,9 +194,11 @@ def row_labels(given: Any, frame: Frame, what: str, used: np.ndarray) -> tuple[n
     else:
         if isinstance(given, pd.Series) and frame.index is not None and not given.index.equals(frame.index):
             raise DataError(f"{what}: the Series' index is not that of the data; reindex it, or pass its values.")
-        column = read_series(what, given if hasattr(given, "to_numpy") else pd.Series(given))
+        column = read_series(what, _one_way(given, what))
         if len(column.series) != frame.n_rows:
             raise DataError(f"{what} has {len(column.series)} labels; the data have {frame.n_rows} rows.")
+    if what == "time":
+        _refuse_text(column)
     codes, count = column.labels()
     if used.all():
         _refuse_missing(codes, column.name, what, used)
@@ -205,6 +207,23 @@ def row_labels(given: Any, frame: Frame, what: str, used: np.ndarray) -> tuple[n
     _refuse_missing(codes, column.name, what, used)
     seen = np.bincount(codes, minlength=count) > 0
     return (np.cumsum(seen) - 1)[codes], int(seen.sum())
+
+
+def _one_way(given: Any, what: str) -> Any:
+    """Read labels given as an array, an index or a list as a Series; a Series of another library stays."""
+    if np.ndim(given) > 1:
+        raise DataError(f"{what} has {np.ndim(given)} dimensions; pass several ways as a list of their columns.")
+    is_series = hasattr(given, "to_numpy") and not isinstance(given, (pd.Index, pd.api.extensions.ExtensionArray))
+    return given if is_series else pd.Series(given)
+
+
+def _refuse_text(column: Column) -> None:
+    """Raise where times are text, which sorts "10" before "9"; declared categories have their own order."""
+    if column.kind == "category" and not column.has_order:
+        raise DataError(
+            f"`{column.name}`, used as time, holds text, and its order would be alphabetical; convert it by "
+            "pandas.to_datetime or pandas.to_numeric, or declare the order by pandas.Categorical(values, categories)."
+        )
 
 
 def _refuse_missing(codes: np.ndarray, name: str, what: str, used: np.ndarray) -> None:

@@ -9,13 +9,14 @@ import numpy as np
 import torch
 from scipy import special
 
+from formula_torch.errors import check_known
+from formula_torch.numerics.arrays import CELLS_AT_ONCE, slices
+from formula_torch.numerics.random import generator_of
 from formula_torch.numerics.tails import f_quantile, t_quantile
 
 __all__ = ["BANDS", "DRAWS", "bonferroni_value", "critical_value", "scheffe_value", "sup_t_quantile"]
 
 DRAWS = 100_000
-# Numbers held at once while drawing.
-_BLOCK = 4_000_000
 
 
 def critical_value(joint: str | None, correlation: np.ndarray, level: float, df: float, seed: int) -> float:
@@ -43,8 +44,7 @@ def critical_value(joint: str | None, correlation: np.ndarray, level: float, df:
     >>> round(critical_value("bonferroni", np.eye(5), 0.95, np.inf, 0), 4)
     2.5758
     """
-    if joint not in BANDS:
-        raise ValueError(f"joint={joint!r} is not known; use one of {', '.join(map(repr, BANDS))}.")
+    check_known("joint", joint, BANDS)
     return BANDS[joint](correlation, level, df, seed)
 
 
@@ -93,7 +93,7 @@ def _sup_t(correlation: np.ndarray, level: float, df: float, seed: int) -> float
     With finite `df` the draws are multivariate t. The quantile lies between those of one and
     of m uncorrelated or any combination of coefficients, and is held there against sampling error.
     """
-    generator = torch.Generator().manual_seed(seed)
+    generator = generator_of(seed)
     largest = _largest(correlation, generator)
     widest = min(_bonferroni(correlation, level, df, seed), _scheffe(correlation, level, df, seed))
     value = sup_t_quantile(largest, level, df, generator)
@@ -104,10 +104,11 @@ def _largest(correlation: np.ndarray, generator: torch.Generator) -> np.ndarray:
     """Draws of the largest absolute value of normals with a correlation, shape (DRAWS,)."""
     values, vectors = np.linalg.eigh(correlation)
     root = torch.from_numpy(vectors * np.sqrt(np.maximum(values, 0)))
-    m = len(correlation)
-    sizes = np.diff(np.minimum(np.arange(0, DRAWS + _BLOCK // m, max(_BLOCK // m, 1)), DRAWS))
-    blocks = (torch.randn(m, int(n), generator=generator, dtype=torch.float64) for n in sizes if n)
-    return np.concatenate([(root @ block).abs().amax(dim=0).numpy() for block in blocks])
+    m, out = len(correlation), torch.empty(DRAWS, dtype=torch.float64)
+    for draws in slices(DRAWS, CELLS_AT_ONCE // m):
+        z = torch.randn(m, draws.stop - draws.start, generator=generator, dtype=torch.float64)
+        out[draws] = (root @ z).abs().amax(dim=0)
+    return out.numpy()
 
 
 BANDS: dict[str | None, Callable[[np.ndarray, float, float, int], float]] = {

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from formula_torch.errors import DataError, InferenceWarning
-from formula_torch.inference.moments import Covariance, Labels, Moments
+from formula_torch.errors import DataError, InferenceWarning, check_known
+from formula_torch.inference.moments import Covariance, Labels, Moments, blanked, moved_along
 from formula_torch.inference.small_sample import CLUSTER_FACTORS, ClusterFactor
 
 __all__ = ["CLUSTER_KINDS", "Cluster"]
@@ -22,6 +22,7 @@ FEW_CLUSTERS = 20
 FULL_SHARE = 1 - 1e-10
 # Each kind with the factor that adjust=True means.
 CLUSTER_KINDS = {"CRV1": "both", "CRV3": "jackknife"}
+INDEFINITE = " It is not positive definite: some tests and predictions may be NaN, see fix=True."
 CENTRES = ("estimate", "mean")
 DEGREES = ("clusters", "residual")
 
@@ -70,24 +71,16 @@ class Cluster:
         df: str = "clusters",
         fix: bool = False,
     ) -> None:
-        for option, given, known in (
-            ("kind", kind, tuple(CLUSTER_KINDS)),
-            ("adjust", adjust, (True, *CLUSTER_FACTORS)),
-            ("centre", centre, CENTRES),
-            ("df", df, DEGREES),
-        ):
-            if not any(given is k or (isinstance(given, str) and given == k) for k in known):
-                raise ValueError(f"{option}={given!r} is not known; use one of {', '.join(map(repr, known))}.")
+        check_known("kind", kind, CLUSTER_KINDS)
+        check_known("adjust", adjust, (True, *CLUSTER_FACTORS))
+        check_known("centre", centre, CENTRES)
+        check_known("df", df, DEGREES)
         if not by:
             raise ValueError("Cluster needs a column: Cluster('state').")
-        for name, value in (
-            ("by", by),
-            ("kind", kind),
-            ("adjust", adjust),
-            ("centre", centre),
-            ("df", df),
-            ("fix", fix),
-        ):
+        if centre == "mean" and kind == "CRV1":
+            raise ValueError("centre='mean' is for the jackknife: Cluster(..., kind='CRV3', centre='mean').")
+        given = {"by": by, "kind": kind, "adjust": adjust, "centre": centre, "df": df, "fix": fix}
+        for name, value in given.items():
             object.__setattr__(self, name, value)
 
     @property
@@ -114,20 +107,21 @@ class Cluster:
             clusters = fewest if self._factor.fewest else labels.count
             total += sign * self._factor.value(moments.n_obs, moments.n_params, clusters) * meat
             undefined |= lost
-        matrix = moments.sandwich(self._definite(total) if len(ways) > 1 else total)
-        matrix[undefined], matrix[:, undefined] = np.nan, np.nan
+        matrix = blanked(moments.sandwich(self._definite(total) if len(ways) > 1 else total), undefined)
         if (np.diag(matrix) < 0).any():
             matrix = _without_negative(matrix)
         df = fewest - 1.0 if self.df == "clusters" else moments.df_resid
-        return Covariance(matrix, df, "cluster", self._note(ways))
+        note = self._note(ways) + (INDEFINITE if _is_indefinite(total) and not self.fix else "")
+        return Covariance(matrix, df, "cluster", note)
 
     def _meat(self, moments: Moments, labels: Labels) -> tuple[np.ndarray, np.ndarray]:
         """Outer products by cluster, and the coefficients for which they are not defined."""
         sums = moments.scores().by(labels.codes, labels.count)
         lost = np.zeros(len(moments.lift), dtype=bool)
         if self.kind == "CRV3":
-            sums, directions = leave_one_out(sums, moments.scores().information_by(labels.codes, labels.count))
-            lost = _touched(moments.lift, directions)
+            sums, directions, _ = leave_one_out(sums, moments.scores().information_by(labels.codes, labels.count))
+            lost = np.asarray(moved_along(moments.lift, directions).any(axis=0))
+            _warn_of_lost(int(lost.sum()))
             if self.centre == "mean":
                 sums = sums - sums.mean(0)
         return sums.T @ sums, lost
@@ -142,12 +136,22 @@ class Cluster:
         values, vectors = np.linalg.eigh(total)
         return (vectors * np.maximum(values, 0)) @ vectors.T
 
+    @property
+    def _described(self) -> str:
+        centred = ", about the mean" if self.centre == "mean" else ""
+        return f"{self.kind}{centred}, factor {self._factor.text}"
+
     def _note(self, ways: list[Labels]) -> str:
         counts = " and ".join(f"{way.count} clusters of `{way.name}`" for way in ways)
-        note = f"Standard Errors are robust to dependence within {counts} ({self.kind}, factor {self._factor.text})."
+        note = f"Standard Errors are robust to dependence within {counts} ({self._described})."
         if min(way.count for way in ways) < FEW_CLUSTERS:
             note += " With so few clusters tests may reject too often; compare kind='CRV3' or wild_bootstrap()."
         return note
+
+
+def _is_indefinite(total: np.ndarray) -> bool:
+    values = np.linalg.eigvalsh(total)
+    return bool(values[0] < -1e-9 * values[-1])
 
 
 def _refuse_single(way: Labels) -> None:
@@ -165,7 +169,7 @@ def inclusion_exclusion(ways: list[Labels]) -> Iterator[tuple[int, Labels]]:
             yield (-1) ** (size + 1), labels
 
 
-def leave_one_out(sums: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def leave_one_out(sums: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Change of the estimates when each cluster leaves, in q coordinates.
 
     With X'WX = I the normal equations without cluster g are (I - A_g) c = X'Wy - X_g'W_g y_g, so that
@@ -184,26 +188,23 @@ def leave_one_out(sums: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, np.
         Of what the other clusters identify.
     directions : array, shape (m, rank)
         What some cluster alone identifies.
+    owners : int array, shape (m,)
+        Which cluster that is.
     """
     values, vectors = np.linalg.eigh(shares)
     full = values > FULL_SHARE
     weight = np.where(full, 0.0, 1 / np.where(full, 1.0, 1 - values))
     along = np.einsum("grj,gr->gj", vectors, sums) * weight
-    return np.einsum("grj,gj->gr", vectors, along), np.swapaxes(vectors, 1, 2)[full]
+    return np.einsum("grj,gj->gr", vectors, along), np.swapaxes(vectors, 1, 2)[full], np.nonzero(full)[0]
 
 
-def _touched(lift: np.ndarray, directions: np.ndarray) -> np.ndarray:
-    """Coefficients that move along any of the directions, shape (k,)."""
-    if not len(directions):
-        return np.zeros(len(lift), dtype=bool)
-    along = np.abs(np.nan_to_num(lift) @ directions.T).max(axis=1)
-    touched = along > 1e-8 * np.linalg.norm(np.nan_to_num(lift), axis=1)
-    warnings.warn(
-        f"{int(touched.sum())} coefficients are determined by a single cluster; their jackknife errors are NaN.",
-        InferenceWarning,
-        stacklevel=2,
-    )
-    return touched
+def _warn_of_lost(lost: int) -> None:
+    if lost:
+        warnings.warn(
+            f"{lost} coefficients are determined by a single cluster; their jackknife errors are NaN.",
+            InferenceWarning,
+            stacklevel=2,
+        )
 
 
 def _without_negative(matrix: np.ndarray) -> np.ndarray:
@@ -214,6 +215,4 @@ def _without_negative(matrix: np.ndarray) -> np.ndarray:
         InferenceWarning,
         stacklevel=2,
     )
-    matrix = matrix.copy()
-    matrix[negative], matrix[:, negative] = np.nan, np.nan
-    return matrix
+    return blanked(matrix, negative)

@@ -17,7 +17,6 @@ from formula_torch.inference.margins import (
     Average,
     MeanFunction,
     Method,
-    linear_predictor,
     refuse_not_positive,
     weighted_median,
 )
@@ -90,7 +89,7 @@ def column_effects(
         Columns whose effect is a difference: from 0 to 1 where binary, half of that from one below to
         one above where counts.
     """
-    eta = linear_predictor(design, params)
+    eta = design.linear_predictor(params)
     mu, first, second = mean.value(eta), mean.slope(eta), mean.curvature(eta)
     shares = weights / weights.sum()
     if method.per_y:
@@ -116,7 +115,7 @@ def _difference(
 ) -> Average:
     unit = np.zeros(design.k)
     unit[j] = 1.0
-    eta, column = linear_predictor(design, params), design.matvec(unit)
+    eta, column = design.linear_predictor(params), design.matvec(unit)
     high, low = (1.0 - column, -column) if binary else (torch.ones_like(column), -torch.ones_like(column))
     total, gradient = 0.0, np.zeros(design.k)
     for sign, shift in ((1.0, high), (-1.0, low)):

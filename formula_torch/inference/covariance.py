@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
-from formula_torch.errors import DataError
-from formula_torch.inference.moments import Covariance, Moments
+from formula_torch.errors import DataError, InferenceWarning, check_known
+from formula_torch.inference.moments import Covariance, Moments, Scores, moved_along
 from formula_torch.inference.small_sample import by_parameters
 
 __all__ = ["HC", "HC0", "HC1", "HC2", "HC3", "HC4", "HC5", "HC_KINDS", "IID", "OPG", "Given", "HC4m"]
@@ -84,40 +85,56 @@ class HC:
     columns = ()
 
     def __post_init__(self) -> None:
-        if self.kind not in HC_KINDS:
-            raise ValueError(f"kind={self.kind!r} is not known; use one of {', '.join(map(repr, HC_KINDS))}.")
+        check_known("kind", self.kind, HC_KINDS)
+        check_known("adjust", self.adjust, (None, True, False))
 
     def __call__(self, moments: Moments) -> Covariance:
         """Estimate the covariance of the coefficients.
 
-        Raises
-        ------
-        DataError
-            A row has leverage 1 and the kind divides by 1 - h.
+        Warns
+        -----
+        InferenceWarning
+            A row has leverage 1, and the kind divides by 1 - h: coefficients that rest on it alone have NaN errors.
         """
-        rule = HC_KINDS[self.kind]
         scores = moments.scores()
-        multiplier = None
-        if rule is not None:
-            leverage = scores.leverage()
-            self._refuse_full(leverage)
-            multiplier = rule(leverage, moments.n_obs, moments.n_params)
+        multiplier, lost = self._multiplier(moments, scores)
         adjust = self.kind == "HC1" if self.adjust is None else self.adjust
         factor = by_parameters(moments.n_obs, moments.n_params) if adjust else 1.0
-        return Covariance(
-            factor * moments.sandwich(scores.outer(multiplier)),
-            moments.df_resid,
-            self.kind,
-            f"Standard Errors are heteroscedasticity robust ({self.kind}).",
-        )
+        matrix = factor * moments.sandwich(scores.outer(multiplier))
+        matrix[lost], matrix[:, lost] = np.nan, np.nan
+        note = f"Standard Errors are heteroscedasticity robust ({self._described})."
+        return Covariance(matrix, moments.df_resid, self.kind, note)
 
-    def _refuse_full(self, leverage: np.ndarray) -> None:
-        full = np.flatnonzero(leverage > FULL_LEVERAGE)
-        if full.size:
-            raise DataError(
-                f"{self.kind} is not defined: {full.size} of the rows used have leverage 1 (the first is number "
-                f"{int(full[0])}), which means that each determines a coefficient alone; use HC1."
+    def _multiplier(self, moments: Moments, scores: Scores) -> tuple[np.ndarray | None, np.ndarray]:
+        """m_i of the rows, and the coefficients for which it is not defined."""
+        rule, lost = HC_KINDS[self.kind], np.zeros(len(moments.lift), dtype=bool)
+        if rule is None:
+            return None, lost
+        leverage = scores.leverage()
+        full = leverage > FULL_LEVERAGE
+        if full.any():
+            lost = np.asarray(moved_along(moments.lift, _directions(scores, full)).any(axis=0))
+            warnings.warn(
+                f"{int(full.sum())} rows have leverage 1 (the first is number {int(np.argmax(full))} of those used): "
+                f"{int(lost.sum())} coefficients rest on one of them alone, and their {self.kind} errors are NaN.",
+                InferenceWarning,
+                stacklevel=2,
             )
+        # Such a row has no residual: it counts for nothing but the coefficients that are lost.
+        multiplier = rule(np.where(full, 0.0, leverage), moments.n_obs, moments.n_params)
+        return np.where(full, 0.0, multiplier), lost
+
+    @property
+    def _described(self) -> str:
+        if self.adjust is None:
+            return self.kind
+        return f"{self.kind}, {'with' if self.adjust else 'without'} the factor n/(n-k)"
+
+
+def _directions(scores: Scores, rows: np.ndarray) -> np.ndarray:
+    """Coordinates of some rows, of unit length, shape (m, rank)."""
+    q = scores.by(np.where(rows, np.cumsum(rows) - 1, 0), int(rows.sum()), rows.astype(np.float64))
+    return q / np.linalg.norm(q, axis=1, keepdims=True)
 
 
 HC0 = partial(HC, "HC0")
@@ -149,7 +166,7 @@ class OPG:
         outer = moments.scores().outer()
         if np.linalg.matrix_rank(outer, hermitian=True) < len(outer):
             raise DataError("OPG is not defined: the gradients of the rows do not span all coefficients; use HC1.")
-        inverse = moments.dispersion**2 * np.linalg.inv(outer)
+        inverse = moments.dispersion * np.linalg.inv(outer / moments.dispersion)
         note = "Standard Errors are from the outer product of gradients (OPG)."
         return Covariance(moments.sandwich(inverse), moments.df_resid, "OPG", note)
 

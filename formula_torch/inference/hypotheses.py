@@ -19,6 +19,8 @@ from torch import Tensor
 
 from formula_torch.errors import DataError, FormulaError
 from formula_torch.inference.combinations import Equation, Names, read_equations
+from formula_torch.inference.moments import delta_method
+from formula_torch.numerics.intervals import standard_errors
 
 __all__ = ["Hypotheses", "read_expressions", "read_hypotheses"]
 
@@ -49,16 +51,12 @@ class Hypotheses:
     linear: np.ndarray
 
     def covariance(self, vcov: np.ndarray) -> np.ndarray:
-        """Covariance J V J' of the effects, shape (m, m), from that of the coefficients (NaN where aliased)."""
-        aliased = np.isnan(vcov).all(axis=1)
-        known = np.where(aliased[:, None] | aliased, 0.0, vcov)
-        return self.jacobian @ known @ self.jacobian.T
+        """Covariance J V J' of the effects, shape (m, m), from that of the coefficients (NaN where unknown)."""
+        return delta_method(self.jacobian, vcov)
 
     def standard_errors(self, vcov: np.ndarray) -> np.ndarray:
         """Root of the diagonal of ``covariance``, shape (m,)."""
-        variances = np.diag(self.covariance(vcov))
-        # Two-way clustered covariances need not be positive.
-        return np.sqrt(np.where(variances >= 0, variances, np.nan))
+        return standard_errors(np.diag(self.covariance(vcov)))
 
 
 # -- reading --------------------------------------------------------------------------------------

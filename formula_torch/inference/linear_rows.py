@@ -8,11 +8,9 @@ import numpy as np
 from torch import Tensor
 
 from formula_torch.design import BATCH_ROWS, Coordinates, Design
+from formula_torch.numerics.arrays import CELLS_AT_ONCE
 
 __all__ = ["orthonormal_rows"]
-
-# Numbers held at once in a block of rows.
-CELLS = 4_000_000
 
 
 def orthonormal_rows(
@@ -35,7 +33,7 @@ def orthonormal_rows(
     block : Tensor, shape (m, n_rows)
     """
     onto, start = coordinates.whiten @ directions, 0
-    most = max(1, min(height, CELLS // max(1, directions.shape[1])))
+    most = max(1, min(height, CELLS_AT_ONCE // max(1, directions.shape[1])))
     for part in coordinates.standardised(design).batches(most):
         yield slice(start, start + part.n_rows), part.form().matmat(onto)
         start += part.n_rows

@@ -27,7 +27,6 @@ __all__ = [
     "Method",
     "Slopes",
     "estimable",
-    "linear_predictor",
     "mean_response",
     "mean_slope",
     "refuse_not_positive",
@@ -117,12 +116,6 @@ class Average:
         return Average(self.estimate - other.estimate, self.gradient - other.gradient)
 
 
-def linear_predictor(design: Design, params: np.ndarray) -> Tensor:
-    """X b + o, shape (n,)."""
-    eta = design.matvec(params)
-    return eta if design.offset is None else eta + design.offset
-
-
 def mean_response(
     design: Design, params: np.ndarray, mean: MeanFunction, weights: Tensor, *, log: bool = False
 ) -> Average:
@@ -146,7 +139,7 @@ def mean_response(
         A logarithm is asked of a mean that is not positive.
     """
     shares = weights / weights.sum()
-    eta = linear_predictor(design, params)
+    eta = design.linear_predictor(params)
     mu, slope = mean.value(eta), mean.slope(eta)
     if log:
         refuse_not_positive(mu)
@@ -189,7 +182,7 @@ def mean_slope(
     DataError
         A logarithm is asked of a mean that is not positive.
     """
-    eta = linear_predictor(design, params)
+    eta = design.linear_predictor(params)
     first, second = mean.slope(eta), mean.curvature(eta)
     d = slopes.matvec(params)
     if slopes.offset is not None:

@@ -14,7 +14,14 @@ from typing import Any, Protocol
 
 import numpy as np
 
-__all__ = ["Covariance", "Estimator", "Labels", "Moments", "Scores"]
+__all__ = ["Covariance", "Estimator", "Labels", "Moments", "Scores", "blanked", "delta_method", "moved_along"]
+
+# A coefficient that moves by less than this share of its error along a direction moves by rounding.
+MOVED = 1e-8
+
+
+# Share of the terms of a sum that cancellation leaves of zero.
+ROUNDING = 1e-13
 
 
 class Scores(Protocol):
@@ -117,8 +124,40 @@ class Moments:
         return self.n_obs - self.df_resid
 
     def sandwich(self, meat: np.ndarray) -> np.ndarray:
-        """Covariance of the coefficients from that of the summed scores, shape (k, k)."""
-        return self.lift @ meat @ self.lift.T
+        """Covariance of the coefficients from that of the summed scores, shape (k, k).
+
+        A variance that is no more than the rounding of the terms it is summed from is zero.
+        """
+        matrix = self.lift @ meat @ self.lift.T
+        terms = np.sum((np.abs(self.lift) @ np.abs(meat)) * np.abs(self.lift), axis=1)
+        nothing = np.abs(np.diag(matrix)) < ROUNDING * terms
+        matrix[nothing], matrix[:, nothing] = 0.0, 0.0
+        return matrix
+
+
+def blanked(matrix: np.ndarray, lost: np.ndarray) -> np.ndarray:
+    """Return a covariance with NaN in the rows and columns of some coefficients.
+
+    Parameters
+    ----------
+    matrix : array, shape (k, k)
+    lost : bool array, shape (k,)
+    """
+    return np.where(lost[:, None] | lost, np.nan, matrix)
+
+
+def delta_method(jacobian: np.ndarray, vcov: np.ndarray) -> np.ndarray:
+    """Covariance J V J' of functions of the coefficients, shape (m, m).
+
+    Parameters
+    ----------
+    jacobian : array, shape (m, k)
+    vcov : array, shape (k, k)
+        Of the coefficients. NaN where unknown, and so are the functions that depend on such a coefficient.
+    """
+    unknown = np.isnan(np.diag(vcov))
+    known = np.where(unknown[:, None] | unknown, 0.0, vcov)
+    return blanked(jacobian @ known @ jacobian.T, (jacobian[:, unknown] != 0).any(axis=1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,3 +202,16 @@ class Estimator(Protocol):
     def __call__(self, moments: Moments) -> Covariance:
         """Estimate the covariance of the coefficients."""
         ...
+
+
+def moved_along(lift: np.ndarray, directions: np.ndarray) -> np.ndarray:
+    """Whether each coefficient moves when the coordinates move along a direction, bool of shape (m, k).
+
+    Parameters
+    ----------
+    lift : array, shape (k, rank)
+    directions : array, shape (m, rank)
+        Of unit length.
+    """
+    known = np.nan_to_num(lift)
+    return np.abs(directions @ known.T) > MOVED * np.linalg.norm(known, axis=1)

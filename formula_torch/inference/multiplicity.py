@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from formula_torch.errors import check_known
+
 __all__ = ["ADJUSTMENTS", "adjust_pvalues"]
 
 
@@ -117,8 +119,7 @@ def adjust_pvalues(pvalues: Any, method: str = "holm") -> np.ndarray:
     [0.03, 0.06, 0.06]
     """
     name = _SHORT.get(method, method)
-    if name not in ADJUSTMENTS:
-        raise ValueError(f"method={method!r} is not known; use one of {', '.join(map(repr, ADJUSTMENTS))}.")
+    check_known("method", name, ADJUSTMENTS)
     p = np.array(pvalues, dtype=np.float64)
     if p.ndim != 1 or (p < 0).any() or (p > 1).any():
         raise ValueError("p-values are a one-dimensional array of numbers between 0 and 1.")

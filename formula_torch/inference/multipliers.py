@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
-from formula_torch.errors import InferenceWarning
-from formula_torch.numerics.random import generator_of, slices
+from formula_torch.errors import InferenceWarning, check_known
+from formula_torch.numerics.arrays import slices
+from formula_torch.numerics.random import generator_of
 
 __all__ = ["WEIGHTS", "Multipliers"]
 
@@ -78,16 +79,15 @@ class Multipliers:
         ValueError
             Unknown weights, or no draws.
         """
-        if kind not in WEIGHTS:
-            raise ValueError(f"weights={kind!r} is not known; use one of {', '.join(map(repr, WEIGHTS))}.")
+        check_known("weights", kind, WEIGHTS)
         if draws < 1:
             raise ValueError(f"draws={draws} must be at least 1.")
         if kind in ("rademacher", "mammen") and units <= FEW_UNITS:
             warnings.warn(
-                f"{units} clusters with two-point weights give only {2 ** (units - 1)} values of |t|, too few for a "
-                "test at 5%; use weights='webb'.",
+                f"{units} clusters or rows with two-point weights give only {2 ** (units - 1)} values of |t|, too "
+                "few for a test at 5%; use weights='webb'.",
                 InferenceWarning,
-                stacklevel=2,
+                stacklevel=4,
             )
         if kind == "rademacher" and 2**units <= draws:
             return Multipliers(kind, units, 2**units, None)

@@ -15,7 +15,9 @@ from torch import Tensor
 from formula_torch.design import Coordinates, Design
 from formula_torch.inference.anova import effects
 from formula_torch.inference.hypotheses import Hypotheses
-from formula_torch.inference.linear_rows import CELLS, orthonormal_rows
+from formula_torch.inference.linear_rows import orthonormal_rows
+from formula_torch.numerics.arrays import CELLS_AT_ONCE
+from formula_torch.numerics.random import generator_of
 
 __all__ = ["distance_to_span", "restrictions"]
 
@@ -46,8 +48,7 @@ def distance_to_span(
         Some 1e-15 times the condition of the columns where nested, else what the combinations lack, about 1
         unless the nearest columns are near.
     """
-    generator = torch.Generator().manual_seed(0)
-    draws = torch.randn(inner_at.rank, TRIES, generator=generator, dtype=torch.float64).numpy()
+    draws = torch.randn(inner_at.rank, TRIES, generator=generator_of(0), dtype=torch.float64).numpy()
     direction = inner_at.whiten @ draws
     targets = _Targets(inner_at.standardised(inner), direction, shift)
     far = outer_at.standardised(outer)
@@ -114,7 +115,7 @@ def restrictions(
         Offset of the inner model less that of the outer one.
     """
     shared, moved = np.zeros((outer_at.rank, inner_at.rank)), np.zeros(outer_at.rank)
-    height = max(1, CELLS // max(outer_at.rank, inner_at.rank, 1))
+    height = max(1, CELLS_AT_ONCE // max(outer_at.rank, inner_at.rank, 1))
     near_rows = orthonormal_rows(inner, inner_at, np.eye(inner_at.rank), height)
     far_rows = orthonormal_rows(outer, outer_at, np.eye(outer_at.rank), height)
     for (rows, near), (_, far) in zip(near_rows, far_rows, strict=True):

@@ -12,7 +12,9 @@ from torch import Tensor
 
 from formula_torch.design import Coordinates, Design
 from formula_torch.inference.bands import DRAWS, bonferroni_value, scheffe_value, sup_t_quantile
-from formula_torch.inference.linear_rows import CELLS, orthonormal_rows
+from formula_torch.inference.linear_rows import orthonormal_rows
+from formula_torch.numerics.arrays import CELLS_AT_ONCE, slices
+from formula_torch.numerics.random import generator_of
 from formula_torch.numerics.tails import t_quantile
 
 __all__ = ["ROW_BANDS", "MeanErrors", "core_of"]
@@ -86,17 +88,17 @@ class MeanErrors:
     def dimension(self, errors: np.ndarray) -> int:
         """Return how many dimensions the means of the rows vary in."""
         total = np.zeros_like(self.core)
-        for u in self.directions(errors, CELLS):
+        for u in self.directions(errors, CELLS_AT_ONCE):
             total += (u @ u.mT).numpy()
         spread = np.linalg.eigvalsh(total)
         return int((spread > FLAT * spread[-1]).sum())
 
     def largest(self, errors: np.ndarray, generator: torch.Generator) -> np.ndarray:
         """Draws of the largest |z| over the rows, shape (DRAWS,), normals with the correlation of the means."""
-        width = max(1, min(DRAWS, CELLS // max(ROWS_AT_ONCE, len(self.core))))
+        width = max(1, min(DRAWS, CELLS_AT_ONCE // max(ROWS_AT_ONCE, len(self.core))))
         out = torch.zeros(DRAWS, dtype=torch.float64)
-        for start in range(0, DRAWS, width):
-            part = out[start : start + width]
+        for draws in slices(DRAWS, width):
+            part = out[draws]
             z = torch.randn(len(self.core), len(part), generator=generator, dtype=torch.float64)
             for u in self.directions(errors, ROWS_AT_ONCE):
                 if u.shape[1]:
@@ -115,7 +117,7 @@ def _scheffe(rows: MeanErrors, errors: np.ndarray, level: float, df: float, seed
 
 def _sup_t(rows: MeanErrors, errors: np.ndarray, level: float, df: float, seed: int) -> float:
     """Quantile of the largest |t| over the rows, drawn, and held between its bounds against sampling error."""
-    generator = torch.Generator().manual_seed(seed)
+    generator = generator_of(seed)
     value = sup_t_quantile(rows.largest(errors, generator), level, df, generator)
     widest = min(method(rows, errors, level, df, seed) for method in (_bonferroni, _scheffe))
     return min(max(value, t_quantile((1 + level) / 2, df)), widest)

@@ -13,13 +13,11 @@ from torch import Tensor
 
 from formula_torch.errors import DataError
 from formula_torch.inference.progress import progress_bar
-from formula_torch.numerics.random import generator_of, resampled_counts, slices
+from formula_torch.numerics.arrays import CELLS_AT_ONCE, slices
+from formula_torch.numerics.random import generator_of, resampled_counts
 from formula_torch.numerics.tails import t_quantile
 
 __all__ = ["INTERVALS", "Refit", "Sample", "acceleration", "jackknife_covariance", "resampled_coefficients"]
-
-# Counts of one batch of draws.
-BLOCK = 4_000_000
 
 
 class Refit(Protocol):
@@ -67,7 +65,7 @@ def resampled_coefficients(refit: Refit, draws: int, seed: int, progress: bool |
         raise ValueError(f"draws={draws} must be at least 2.")
     generator, parts = generator_of(seed), []
     with progress_bar(draws, "bootstrap", progress) as advance:
-        for rows in slices(draws, BLOCK // refit.n_units):
+        for rows in slices(draws, CELLS_AT_ONCE // refit.n_units):
             size = rows.stop - rows.start
             parts.append(refit.refit(resampled_counts(generator, size, refit.n_units)))
             advance(size)
@@ -121,9 +119,9 @@ def acceleration(influence: np.ndarray) -> np.ndarray:
     ----------
     influence : array, shape (n_units, k)
     """
-    squares = np.sum(influence**2, axis=0)
     with np.errstate(invalid="ignore"):
-        return np.sum(influence**3, axis=0) / (6 * squares**1.5)
+        scaled = influence / np.abs(influence).max(axis=0)
+        return np.sum(scaled**3, axis=0) / (6 * np.sum(scaled**2, axis=0) ** 1.5)
 
 
 def _quantiles(draws: np.ndarray, p: np.ndarray) -> np.ndarray:

@@ -16,18 +16,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from formula_torch.inference.moments import Labels, Moments
-from formula_torch.numerics.arrays import as_tensor, threads_for
-from formula_torch.numerics.random import slices
+from formula_torch.inference.clustered import leave_one_out
+from formula_torch.inference.moments import Labels, Moments, moved_along
+from formula_torch.numerics.arrays import CELLS_AT_ONCE, as_tensor, slices, threads_for
 
 __all__ = ["ClusterRefit", "RowRefit", "cluster_refit", "row_refit"]
 
 # A pivot below this share of the diagonal is rounding: the units do not determine a coordinate.
 SINGULAR = 1e-10
-# A coefficient moves along a direction when it does by more than rounding.
-TOUCHED = 1e-8
-# Numbers in a block of products of rows.
-BLOCK = 4_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,14 +58,9 @@ class ClusterRefit:
 
     def leave_one_out(self) -> np.ndarray:
         """Coefficients without each cluster, shape (n_units, k): moves -(I - A_g)^-1 s_g."""
-        values, vectors = torch.linalg.eigh(self.information)
-        whole = values > 1 - SINGULAR
-        weights = torch.where(whole, 0.0, -1 / torch.where(whole, 1.0, 1 - values))
-        along = torch.einsum("grj,gr->gj", vectors, self.scores) * weights
-        out = _lifted(self, torch.einsum("grj,gj->gr", vectors, along))
-        for unit, j in whole.nonzero().tolist():
-            out[unit, _touched(self.lift, vectors[unit, :, j])] = np.nan
-        return out
+        sums, shares = self.scores.cpu().numpy(), self.information.cpu().numpy()
+        changes, directions, owners = leave_one_out(sums, shares)
+        return _without_undetermined(self, -changes, directions, owners)
 
     def influence(self) -> np.ndarray:
         """Derivatives of the coefficients in the count of each cluster, shape (n_units, k)."""
@@ -105,7 +96,7 @@ class RowRefit:
         i, j = torch.triu_indices(rank, rank, device=counts.device)
         sums = torch.zeros(len(counts), len(i), dtype=counts.dtype, device=counts.device)
         with threads_for(float(counts.numel()) * rank**2):
-            for part in slices(self.n_units, BLOCK // len(i)):
+            for part in slices(self.n_units, CELLS_AT_ONCE // len(i)):
                 sums += counts[:, part] @ (self.rows[part, i] * self.rows[part, j])
             information = torch.empty(len(counts), rank, rank, dtype=counts.dtype, device=counts.device)
             information[:, i, j], information[:, j, i] = sums, sums
@@ -115,28 +106,31 @@ class RowRefit:
         """Coefficients without each row, shape (n_units, k), by (I - q q')^-1 q = q / (1 - q'q)."""
         rest = 1 - (self.rows * self.rows).sum(1, keepdim=True)
         whole = rest <= SINGULAR
-        out = _lifted(self, torch.where(whole, 0.0, -self.scores / torch.where(whole, 1.0, rest)))
-        for unit in whole[:, 0].nonzero()[:, 0].tolist():
-            out[unit, _touched(self.lift, self.rows[unit])] = np.nan
-        return out
+        moves = torch.where(whole, 0.0, -self.scores / torch.where(whole, 1.0, rest))
+        owners = np.flatnonzero(whole.cpu().numpy())
+        return _without_undetermined(self, moves.cpu().numpy(), self.rows.cpu().numpy()[owners], owners)
 
     def influence(self) -> np.ndarray:
         """Derivatives of the coefficients in the count of each row, shape (n_units, k)."""
         return self.scores.cpu().numpy() @ self.lift.T
 
 
-def _lifted(refit: ClusterRefit | RowRefit, moves: Tensor) -> np.ndarray:
+def _lifted(refit: ClusterRefit | RowRefit, moves: np.ndarray) -> np.ndarray:
     """Coefficients after moves in q coordinates, shape (draws, k)."""
-    return refit.estimates + moves.cpu().numpy() @ refit.lift.T
+    return refit.estimates + moves @ refit.lift.T
 
 
-def _touched(lift: np.ndarray, direction: Tensor) -> np.ndarray:
-    """Coefficients that move along a direction of unit length, shape (k,)."""
-    known = np.nan_to_num(lift)
-    return np.abs(known @ direction.cpu().numpy()) > TOUCHED * np.linalg.norm(known, axis=1)
+def _without_undetermined(
+    refit: ClusterRefit | RowRefit, moves: np.ndarray, directions: np.ndarray, owners: np.ndarray
+) -> np.ndarray:
+    """Coefficients after moves, shape (n_units, k); NaN for those that move along what a unit alone determines."""
+    out = _lifted(refit, moves)
+    for unit, moved in zip(owners, moved_along(refit.lift, directions), strict=True):
+        out[unit, moved] = np.nan
+    return out
 
 
-def _solved(information: Tensor, scores: Tensor) -> Tensor:
+def _solved(information: Tensor, scores: Tensor) -> np.ndarray:
     """Solve a batch of normal equations, shape (draws, rank); NaN where singular but for rounding."""
     root, info = torch.linalg.cholesky_ex(information)
     diagonal = information.diagonal(dim1=1, dim2=2)
@@ -145,7 +139,7 @@ def _solved(information: Tensor, scores: Tensor) -> Tensor:
     root[singular] = torch.eye(scores.shape[1], dtype=root.dtype, device=root.device)
     moves = torch.cholesky_solve(scores[..., None], root)[..., 0]
     moves[singular] = torch.nan
-    return moves
+    return moves.cpu().numpy()
 
 
 def row_refit(moments: Moments, estimates: np.ndarray, device: torch.device) -> RowRefit:

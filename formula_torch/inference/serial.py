@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from formula_torch.errors import DataError
-from formula_torch.inference.moments import Covariance, Labels, Moments
-from formula_torch.inference.small_sample import series_factor
+from formula_torch.errors import DataError, check_known
+from formula_torch.inference.moments import Covariance, Labels, Moments, Scores
+from formula_torch.inference.small_sample import SERIES_FACTORS
 
 __all__ = ["KERNELS", "DriscollKraay", "NeweyWest", "PanelHAC"]
 
@@ -33,11 +33,12 @@ KERNELS: dict[str, Callable[[int], np.ndarray]] = {
 }
 
 
-def _check(lags: int | None, kernel: str, adjust: bool | str, known: tuple[bool | str, ...] = (False, True)) -> None:
-    if not any(adjust is k or (isinstance(adjust, str) and adjust == k) for k in known):
-        raise ValueError(f"adjust={adjust!r} is not known; use one of {', '.join(map(repr, known))}.")
-    if kernel not in KERNELS:
-        raise ValueError(f"kernel={kernel!r} is not known; use one of {', '.join(map(repr, KERNELS))}.")
+STEPS = ("period", "row")
+
+
+def _check(lags: int | None, kernel: str, adjust: bool | str, known: Iterable[bool | str] = (False, True)) -> None:
+    check_known("adjust", adjust, known)
+    check_known("kernel", kernel, KERNELS)
     if lags is not None and (isinstance(lags, bool) or lags != int(lags) or lags < 0):
         raise ValueError(f"lags={lags!r} must be a whole number, 0 or more.")
 
@@ -92,15 +93,22 @@ def _refuse_repeated(codes: np.ndarray, message: str) -> None:
         raise DataError(message.format(int((counts > 1).sum()), len(values)))
 
 
+def _refuse_counts(scores: Scores, time: Labels) -> None:
+    """Raise where rows stand for several, which then share a time."""
+    if len(scores.repeated(time.codes)) > len(time.codes):
+        raise DataError(f"frequency weights repeat rows, and `{time.name}` gives each copy the same time.")
+
+
 def _covariance(
     moments: Moments, meat: np.ndarray, how: NeweyWest | PanelHAC | DriscollKraay, lags: int, groups: float, df: float
 ) -> Covariance:
-    factor, text = series_factor(how.adjust, moments.n_obs, moments.n_params, groups)
+    factor = SERIES_FACTORS[how.adjust]
     note = (
-        f"Standard Errors are heteroscedasticity and autocorrelation robust ({how.title}) using {lags} lags "
-        f"({how.kernel} kernel, no prewhitening) and {text}."
+        f"Standard Errors are heteroscedasticity and autocorrelation robust ({how.title}) using {lags} {how.counted} "
+        f"({how.kernel} kernel, no prewhitening) and {factor.text}."
     )
-    return Covariance(factor * moments.sandwich(meat), df, how.label, note)
+    size = factor.value(moments.n_obs, moments.n_params, groups)
+    return Covariance(size * moments.sandwich(meat), df, how.label, note)
 
 
 @dataclass(frozen=True)
@@ -124,6 +132,7 @@ class NeweyWest:
     kernel: str = "bartlett"
     title = "HAC"
     label = "HAC"
+    counted = "lags"
 
     def __post_init__(self) -> None:
         _check(self.lags, self.kernel, self.adjust)
@@ -145,6 +154,7 @@ class NeweyWest:
         series = scores.dense()
         if self.time is not None:
             time = moments.labels(self.time, "time")
+            _refuse_counts(scores, time)
             _refuse_repeated(
                 time.codes,
                 f"{{}} of {{}} values of `{time.name}` have several rows; NeweyWest is for a single series, see "
@@ -185,9 +195,13 @@ class PanelHAC:
     label = "hac-panel"
 
     def __post_init__(self) -> None:
-        _check(self.lags, self.kernel, self.adjust, (False, True, "clusters"))
-        if self.step not in ("period", "row"):
-            raise ValueError(f"step={self.step!r} is not known; use 'period' or 'row'.")
+        _check(self.lags, self.kernel, self.adjust, SERIES_FACTORS)
+        check_known("step", self.step, STEPS)
+
+    @property
+    def counted(self) -> str:
+        """What the lags count, for the note."""
+        return "lags" if self.time is None else f"lags of a {self.step}"
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -205,6 +219,7 @@ class PanelHAC:
         scores, unit = moments.scores(), moments.labels(self.unit, "unit")
         time = None if self.time is None else moments.labels(self.time, "time")
         if time is not None:
+            _refuse_counts(scores, time)
             _refuse_repeated(
                 unit.codes * time.count + time.codes,
                 f"{{}} of {{}} combinations of `{unit.name}` and `{time.name}` have several rows.",
@@ -218,7 +233,9 @@ class PanelHAC:
         period = row if time is None or self.step == "row" else place[order]
         lags = _chosen(self.lags, int(period.max()) + 1)
         meat = _panel_sum(scores.dense()[order], codes, period, KERNELS[self.kernel](lags))
-        return _covariance(moments, meat, self, lags, unit.count, unit.count - 1.0)
+        # A single unit is a single series.
+        df = unit.count - 1.0 if unit.count > 1 else moments.df_resid
+        return _covariance(moments, meat, self, lags, unit.count, df)
 
 
 @dataclass(frozen=True)
@@ -243,9 +260,10 @@ class DriscollKraay:
     kernel: str = "bartlett"
     title = "HAC-Groupsum, Driscoll-Kraay"
     label = "hac-groupsum"
+    counted = "lags"
 
     def __post_init__(self) -> None:
-        _check(self.lags, self.kernel, self.adjust, (False, True, "clusters"))
+        _check(self.lags, self.kernel, self.adjust, SERIES_FACTORS)
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 __all__ = [
     "CLUSTER_FACTORS",
+    "SERIES_FACTORS",
     "ClusterFactor",
     "by_clusters",
     "by_clusters_and_parameters",
     "by_parameters",
     "by_parameters_alone",
     "jackknife",
-    "series_factor",
     "unadjusted",
 ]
 
@@ -83,16 +83,12 @@ CLUSTER_FACTORS: dict[bool | str, ClusterFactor] = {
 }
 
 
-def series_factor(adjust: bool | str, n: float, k: float, g: float) -> tuple[float, str]:
-    """Return the factor of a kernel estimator, and how a note prints it.
-
-    Parameters
-    ----------
-    adjust : {False, True, "clusters"}
-        True: n / (n - k). "clusters": G / (G - 1) (n - 1) / (n - k).
-    n, k, g : float
-        Observations, coefficients, and units or periods.
-    """
-    if adjust == "clusters":
-        return by_clusters_and_parameters(n, k, g), "the factor G/(G-1) (n-1)/(n-k)"
-    return (by_parameters(n, k), "the factor n/(n-k)") if adjust else (1.0, "without small sample correction")
+# What `adjust` of a kernel estimator may say, with G the number of units or periods.
+SERIES_FACTORS: dict[bool | str, ClusterFactor] = {
+    # sandwich, and statsmodels for a single series.
+    False: ClusterFactor(unadjusted, "without small sample correction"),
+    # Stata.
+    True: ClusterFactor(lambda n, k, g: by_parameters(n, k), "the factor n/(n-k)"),  # noqa: ARG005
+    # statsmodels for panels.
+    "clusters": ClusterFactor(by_clusters_and_parameters, "the factor G/(G-1) (n-1)/(n-k)"),
+}

@@ -53,10 +53,13 @@ COVARIANCES: dict[str, Callable[[], Estimator]] = {
     "OPG": OPG,
     "robust": HC1,
 }
+_LOWER = {name.lower(): made for name, made in COVARIANCES.items()}
 
 
 def _cluster(by: Any, kind: str = "CRV1") -> Cluster:
-    return Cluster(*by, kind=kind) if isinstance(by, (list, tuple)) else Cluster(by, kind=kind)
+    # A list names columns or holds arrays, one a way; a list of plain labels is one way.
+    several = isinstance(by, (list, tuple)) and all(isinstance(b, str) or np.ndim(b) for b in by)
+    return Cluster(*by, kind=kind) if several else Cluster(by, kind=kind)
 
 
 # Spelled {"cluster": "state"}: the key to what makes an estimator of the value.
@@ -83,8 +86,10 @@ def resolve_vcov(given: Any) -> Estimator:
     """
     if isinstance(given, (np.ndarray, pd.DataFrame)):
         return Given(np.asarray(given))
-    if isinstance(given, str) and given in COVARIANCES:
-        return COVARIANCES[given]()
+    if isinstance(given, str) and given.lower() in _LOWER:
+        return _LOWER[given.lower()]()
+    if any(given is made for made in COVARIANCES.values()):
+        return given()
     if isinstance(given, Mapping) and len(given) == 1:
         ((key, value),) = given.items()
         if key in PARAMETRISED:
@@ -117,14 +122,14 @@ def estimate(estimator: Estimator, moments: Moments, use_t: bool | None = None) 
 
 
 def _without_noise(matrix: np.ndarray, moments: Moments) -> np.ndarray:
-    """Put NaN where a variance is the rounding of zero, as where each cluster has a coefficient of its own."""
+    """Put NaN where a variance is zero but for rounding: where scores cancel, an error cannot be estimated."""
     variances = np.diag(matrix)
-    noise = (variances > 0) & (variances < NOISE**2 * moments.scale * np.diag(moments.bread))
+    noise = (variances >= 0) & (variances <= NOISE**2 * moments.scale * np.diag(moments.bread)) & (moments.scale > 0)
     if not noise.any():
         return matrix
     warnings.warn(
         f"the scores of {int(noise.sum())} coefficients cancel, and their errors are NaN; this happens where clusters "
-        "or periods are themselves a factor of the model.",
+        "or periods are themselves a factor of the model, and where single rows determine a coefficient.",
         InferenceWarning,
         stacklevel=4,
     )

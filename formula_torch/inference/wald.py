@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
 
-from formula_torch.errors import DataError
+from formula_torch.errors import DataError, InferenceWarning
 from formula_torch.inference.hypotheses import Hypotheses
 
 __all__ = ["WaldStatistic", "all_slopes_zero", "wald_statistic"]
 
 # Gradients of unit length that are this close to dependence are dependent but for rounding.
 DEPENDENT = 1e-12
+# A negative eigenvalue of this share of the largest is more than rounding.
+INDEFINITE = 1e-9
 # Dependent hypotheses agree when their values differ by no more than this share of their size.
 AGREEMENT = 1e-9
 
@@ -65,6 +68,14 @@ def wald_statistic(hypotheses: Hypotheses, vcov: np.ndarray) -> WaldStatistic:
         return WaldStatistic(math.nan, m, m)
     independent = _independent(hypotheses, np.sqrt(np.abs(np.nan_to_num(np.diag(vcov)))))
     values, vectors = np.linalg.eigh(covariance / np.outer(errors, errors))
+    if values[0] < -INDEFINITE * values[-1]:
+        warnings.warn(
+            "the covariance of the hypotheses is not positive definite, as that of several ways of clustering may be; "
+            "the test is NaN. Cluster(..., fix=True) sets negative eigenvalues to zero.",
+            InferenceWarning,
+            stacklevel=4,
+        )
+        return WaldStatistic(math.nan, m, independent)
     kept = values > m * np.finfo(np.float64).eps * values[-1]
     kept[: m - independent] = False
     along = vectors[:, kept].T @ (distance / errors)

@@ -33,11 +33,14 @@ class LinearModel:
         Sum of the logarithms of analytic weights.
     weights_type : str or None
         ``"analytic"``, ``"frequency"``, ``"sampling"``, or None without weights.
+    weight_unit : float
+        A power of four that brings extreme weights near 1, so that their squares stay in the range of float64.
     """
 
     n_obs: float
     log_weights: float
     weights_type: str | None
+    weight_unit: float = 1.0
 
     @staticmethod
     def of(design: Design, weights_type: str) -> LinearModel:
@@ -46,7 +49,8 @@ class LinearModel:
             return LinearModel(float(design.n_rows), 0.0, None)
         if weights_type == "frequency":
             return LinearModel(float(design.weights.sum()), 0.0, weights_type)
-        return LinearModel(float(design.n_rows), float(design.weights.log().sum()), weights_type)
+        unit = _unit(float(design.weights.max()))
+        return LinearModel(float(design.n_rows), float(design.weights.log().sum()), weights_type, unit)
 
     def scale(self, ssr: float, rank: int) -> float:
         """Error variance, ssr over n less the rank; NaN without degrees of freedom."""
@@ -84,7 +88,13 @@ def unit_loglik(params: Tensor, log_scale: Tensor, x: Tensor, design: Design, we
 
 
 def linear_scores(
-    design: Design, shifted_params: np.ndarray, coordinates: Coordinates, model: LinearModel, perfect: bool = False
+    design: Design,
+    shifted_params: np.ndarray,
+    coordinates: Coordinates,
+    model: LinearModel,
+    *,
+    shift: float = 0.0,
+    perfect: bool = False,
 ) -> RowScores:
     """Scores x_i w_i e_i of the rows, times s2.
 
@@ -96,19 +106,28 @@ def linear_scores(
         Coefficients of the columns as `coordinates` shifts and scales them.
     coordinates : Coordinates
     model : LinearModel
+    shift : float
+        Taken from the response before anything else, so that residuals lose no digits to it.
     perfect : bool
         Residuals are rounding noise, and taken as zero.
     """
+    weights = design.weights
+    if weights is not None and model.weight_unit != 1:
+        weights, coordinates = weights * model.weight_unit, coordinates.reweighted(model.weight_unit)
     slopes = _Residuals(
-        torch.zeros_like(design.response) if perfect else design.response,
+        torch.zeros_like(design.response) if perfect else design.response - shift,
         np.zeros(design.k) if perfect else shifted_params,
-        design.weights if model.weights_type != "frequency" else None,
+        weights if model.weights_type != "frequency" else None,
     )
-    if design.weights is None:
+    if weights is None:
         return RowScores(design, coordinates, slopes)
     if model.weights_type == "frequency":
-        return RowScores(design, coordinates, slopes, counts=design.weights)
-    return RowScores(design, coordinates, slopes, weights=design.weights)
+        return RowScores(design, coordinates, slopes, counts=weights)
+    return RowScores(design, coordinates, slopes, weights=weights)
+
+
+def _unit(largest: float) -> float:
+    return 1.0 if 1e-50 < largest < 1e50 else 4.0 ** -round(math.log2(largest) / 2)
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,9 +149,7 @@ def explained_squares(design: Design, params: np.ndarray) -> tuple[float, float]
     With an offset the fitted values and residuals are no longer orthogonal, and R's
     ``summary.lm`` takes these as the explained part.
     """
-    fitted = design.matvec(np.nan_to_num(params))
-    if design.offset is not None:
-        fitted = fitted + design.offset
+    fitted = design.linear_predictor(np.nan_to_num(params))
     weights = torch.ones_like(fitted) if design.weights is None else design.weights
     mean = (weights * fitted).sum() / weights.sum()
     return float((weights * (fitted - mean) ** 2).sum()), float((weights * fitted**2).sum())

@@ -9,7 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["as_tensor", "resolve_device", "segment_sum", "threads_for"]
+__all__ = ["CELLS_AT_ONCE", "as_tensor", "resolve_device", "segment_sum", "slices", "threads_for"]
+
+# Numbers in one intermediate array, where its length is ours to choose.
+CELLS_AT_ONCE = 4_000_000
 
 # Below this many numbers the transfer to a GPU should cost more than the work saved there: an
 # estimate from bytes moved, not yet measured on a device.
@@ -70,6 +73,13 @@ def segment_sum(values: Tensor, codes: Tensor, n_segments: int, onto: Tensor | N
         onto = torch.zeros((*values.shape[:-1], n_segments), dtype=values.dtype, device=values.device)
     # torch adds by 64-bit positions ten times as fast as by 32-bit ones.
     return onto.index_add_(-1, codes.long(), values)
+
+
+def slices(total: int, size: int) -> Iterator[slice]:
+    """Cut ``range(total)`` into consecutive slices of at most `size`, at least 1."""
+    size = max(size, 1)
+    for start in range(0, total, size):
+        yield slice(start, min(start + size, total))
 
 
 @contextmanager

@@ -6,24 +6,15 @@ gives the same numbers as drawing four and then six.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import torch
 from torch import Generator, Tensor
 
-__all__ = ["generator_of", "resampled_counts", "slices"]
+__all__ = ["generator_of", "resampled_counts"]
 
 
 def generator_of(seed: int) -> Generator:
     """Return a generator of its own; the global seed of torch stays as it is."""
     return torch.Generator().manual_seed(int(seed))
-
-
-def slices(total: int, size: int) -> Iterator[slice]:
-    """Cut ``range(total)`` into consecutive slices of at most `size`, at least 1."""
-    size = max(size, 1)
-    for start in range(0, total, size):
-        yield slice(start, min(start + size, total))
 
 
 def resampled_counts(generator: Generator, draws: int, n: int) -> Tensor:

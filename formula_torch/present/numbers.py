@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from formula_torch.errors import check_known
+
 __all__ = ["count", "decimals", "mark", "significant"]
 
 
@@ -48,6 +50,5 @@ def mark(p: float, style: str | None) -> str:
     """
     if style is None:
         return ""
-    if style not in MARKS:
-        raise ValueError(f"stars={style!r} is not known; use one of {', '.join(map(repr, MARKS))}.")
+    check_known("stars", style, MARKS)
     return MARKS[style](p)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from formula_torch.data import as_frame
-from formula_torch.errors import DataError
+from formula_torch.errors import DataError, check_share
 from formula_torch.result.regression import RegressionFit
 
 __all__ = ["GLOSSARY", "augment", "glance", "tidy"]
@@ -40,8 +40,7 @@ GLOSSARY = {
 
 def tidy(fit: RegressionFit, *, conf_level: float, exp: bool) -> pd.DataFrame:
     """One row a coefficient."""
-    if not 0 < conf_level < 1:
-        raise ValueError(f"conf_level={conf_level} must lie between 0 and 1.")
+    check_share("conf_level", conf_level)
     interval = fit.conf_int(1 - conf_level)
     change = np.exp if exp else np.asarray
     return pd.DataFrame(
@@ -81,7 +80,7 @@ def augment(fit: RegressionFit, data: Any) -> pd.DataFrame:
     """One row an observation: the data, fitted values and residuals."""
     if data is None:
         fitted, resid = fit.fittedvalues, fit.resid
-        frame = fit._held_rows("augment").used_frame()
+        frame = fit.held_rows("augment").used_frame()
     else:
         frame = as_frame(data)
         fitted = fit.predict(data)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from formula_torch.errors import DataError, InferenceWarning
+from formula_torch.errors import DataError, InferenceWarning, check_known
 from formula_torch.inference.anova import ADJUSTED_FOR, Columns, TermColumns, effects, wald_of_term
 from formula_torch.numerics.tails import f_sf
 from formula_torch.result.comparison import Comparisons
@@ -170,8 +170,7 @@ def _table(fits: Sequence[Comparisons], typ: int | str, vcov: Any, style: str) -
     """Called by what the user calls, whose caller is warned."""
     if typ not in TYPES:
         raise ValueError(f"typ={typ!r} is not known; use 1, 2 or 3.")
-    if style not in STYLES:
-        raise ValueError(f"style={style!r} is not known; use {' or '.join(map(repr, STYLES))}.")
+    check_known("style", style, STYLES)
     if not fits or not all(isinstance(fit, Comparisons) for fit in fits):
         raise TypeError("anova takes fitted models: anova(fit), or anova(smaller, larger).")
     if vcov is not None:
@@ -188,7 +187,7 @@ def _table(fits: Sequence[Comparisons], typ: int | str, vcov: Any, style: str) -
 
 def _terms(fit: Comparisons) -> list[TermColumns]:
     terms = (t for t in fit.recipe.terms if any(fit.recipe.names[piece] for piece in t.pieces))
-    found = fit._columns_of_terms().items()
+    found = fit.recipe.columns_of_terms.items()
     return [TermColumns(name, frozenset(t.factors), columns) for t, (name, columns) in zip(terms, found, strict=True)]
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-__all__ = ["Call"]
+__all__ = ["Call", "table_reference"]
 
 
 def _nothing() -> None:
@@ -39,3 +40,11 @@ class Call:
     def without_data(self) -> Call:
         """Forget the data and how to fit them again."""
         return replace(self, refit=None, find_table=_nothing)
+
+
+def table_reference(table: Any) -> Callable[[], Any]:
+    """Refer to the user's table without keeping it alive; a dict cannot be referred to so, and is kept."""
+    try:
+        return weakref.ref(table)
+    except TypeError:
+        return lambda: table

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from formula_torch.errors import FormulaError
+from formula_torch.errors import FormulaError, check_share
 from formula_torch.inference.bands import critical_value
 from formula_torch.inference.hypotheses import Hypotheses, read_expressions
-from formula_torch.numerics.tails import t_quantile, t_two_sided
+from formula_torch.numerics.intervals import t_interval, t_ratio
+from formula_torch.numerics.tails import t_two_sided
 from formula_torch.result.estimates import Estimates
 
 __all__ = ["Combinations"]
@@ -96,10 +97,10 @@ class Combinations(Estimates):
         return self._combined(read_expressions(expressions, self.names, self.coefficients), level)
 
     def _combined(self, read: Hypotheses, level: float) -> pd.DataFrame:
-        _check_level(level)
+        check_share("level", level)
         errors, df = read.standard_errors(self.covariance.matrix), self.covariance.df
-        statistic = read.effect / np.where(errors > 0, errors, np.nan)
-        reach = t_quantile((1 + level) / 2, df) * errors
+        statistic = t_ratio(read.effect, errors)
+        low, high = t_interval(read.effect, errors, 1 - level, df)
         return pd.DataFrame(
             {
                 "term": list(read.texts),
@@ -107,8 +108,8 @@ class Combinations(Estimates):
                 "std_error": errors,
                 "statistic": statistic,
                 "p_value": t_two_sided(statistic, df),
-                "conf_low": read.effect - reach,
-                "conf_high": read.effect + reach,
+                "conf_low": low,
+                "conf_high": high,
             }
         )
 
@@ -120,7 +121,7 @@ class Combinations(Estimates):
         level : float
             Chance that an interval covers its coefficient or, with `joint`, that all do.
         joint : {None, "bonferroni", "scheffe", "sup-t"}
-            ``"sup-t"`` is the narrowest: the quantile of the largest |t| among correlated estimates, from
+            ``"sup-t"`` is the narrowest: the quantile of the largest ``|t|`` among correlated estimates, from
             100,000 draws (Montiel Olea and Plagborg-Moller 2019); ``"bonferroni"`` needs no draws;
             ``"scheffe"`` holds for all linear combinations as well.
         seed : int
@@ -143,7 +144,7 @@ class Combinations(Estimates):
         >>> fit.confint(0.9, joint="bonferroni").loc["area"].round(3).tolist()
         [0.28, 0.431]
         """
-        _check_level(level)
+        check_share("level", level)
         params, errors = self.params, self.bse
         known = (errors > 0).to_numpy()
         matrix = self.covariance.matrix[np.ix_(known, known)]
@@ -152,8 +153,3 @@ class Combinations(Estimates):
         correlation = correlation if known.any() else np.eye(1)
         reach = critical_value(joint, correlation, level, self.covariance.df, seed) * errors
         return pd.DataFrame({"conf_low": params - reach, "conf_high": params + reach})
-
-
-def _check_level(level: float) -> None:
-    if not 0 < level < 1:
-        raise ValueError(f"level={level} must lie between 0 and 1.")

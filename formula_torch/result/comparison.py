@@ -136,13 +136,12 @@ class Comparisons(LinearFit):
                 f"the LM test takes the classical covariance and HC0 to HC5, not {self.covariance.label}; use "
                 "compare_wald_test, which takes any."
             )
-        own = self._held_rows("a robust LM test").design(self.recipe)
-        theirs = restricted._held_rows("a robust LM test").design(restricted.recipe)
+        own = self.held_rows("a robust LM test").design(self.recipe)
+        theirs = restricted.held_rows("a robust LM test").design(restricted.recipe)
         residuals = theirs.response - theirs.matvec(np.nan_to_num(restricted.coefficients))
         at_null = replace(own, y=residuals, offset=None)
-        coordinates, zero = self.solution.coordinates, np.zeros(own.k)
-        scores = linear_scores(at_null, zero, coordinates, self.model)
-        spread = linear_scores(own, self.solution.shifted_params, coordinates, self.model) if use_lr else scores
+        scores = linear_scores(at_null, np.zeros(own.k), self.solution.coordinates, self.model)
+        spread = self.row_scores("a robust LM test") if use_lr else scores
         return score_statistic(scores, spread, own.n_rows, self.nobs, demean and not use_lr)
 
     def compare_wald_test(self, restricted: LinearFit, *, use_f: bool | None = None) -> ModelTest:

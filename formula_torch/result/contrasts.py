@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from formula_torch.inference.multiplicity import adjust_pvalues
-from formula_torch.numerics.tails import chi2_sf, f_sf, t_quantile, t_two_sided
+from formula_torch.numerics.intervals import t_interval, t_ratio
+from formula_torch.numerics.tails import chi2_sf, f_sf, t_two_sided
 
 if TYPE_CHECKING:
     from formula_torch.present.table import Summary
@@ -61,7 +62,7 @@ class TTest:
 
     @property
     def _statistics(self) -> np.ndarray:
-        return (self.effect - self.null) / np.where(self.errors > 0, self.errors, np.nan)
+        return np.asarray(t_ratio(self.effect - self.null, self.errors))
 
     @property
     def _pvalues(self) -> np.ndarray:
@@ -104,10 +105,7 @@ class TTest:
 
     def conf_int(self, alpha: float = 0.05) -> np.ndarray:
         """Confidence intervals of the effects, shape (m, 2), each alone."""
-        if not 0 < alpha < 1:
-            raise ValueError(f"alpha={alpha} must lie between 0 and 1.")
-        reach = t_quantile(1 - alpha / 2, self.df_denom) * self.errors
-        return np.column_stack([self.effect - reach, self.effect + reach])
+        return np.column_stack(t_interval(self.effect, self.errors, alpha, self.df_denom))
 
     def summary_frame(self, xname: Sequence[str] | None = None, alpha: float = 0.05) -> pd.DataFrame:
         """Table with statsmodels' columns, and one of adjusted p-values where these were asked for.

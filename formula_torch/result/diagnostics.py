@@ -14,20 +14,19 @@ import pandas as pd
 
 from formula_torch.design import RowScores
 from formula_torch.design.design import refuse_large
-from formula_torch.errors import DataError, InferenceWarning
+from formula_torch.errors import DataError, InferenceWarning, check_share
 from formula_torch.inference.inflation import Inflation
 from formula_torch.inference.influence import Deletion, squares_without
 from formula_torch.inference.multiplicity import adjust_pvalues
 from formula_torch.inference.specification import SpecificationTest, table_of
 from formula_torch.result.auxiliary import whitened
-from formula_torch.result.hypothesis_tests import HypothesisTests
 from formula_torch.result.influence import Influence
 from formula_torch.result.specification import SpecificationTests
 
 __all__ = ["Diagnostics"]
 
 
-class Diagnostics(SpecificationTests, HypothesisTests):
+class Diagnostics(SpecificationTests):
     """Influence, outliers, inflation of variances, and tests of specification."""
 
     # -- rows -------------------------------------------------------------------------------------
@@ -60,12 +59,12 @@ class Diagnostics(SpecificationTests, HypothesisTests):
         <Influence of 22 rows: largest Cook's distance 0.284, row 7>
         """
         self._refuse_no_residual("get_influence")
-        scores = self._row_scores("get_influence")
+        scores = self.row_scores("get_influence")
         deletion = Deletion(
             residuals=whitened(scores).cpu().numpy(),
             leverage=scores.leverage(),
-            ssr=self.solution.ssr,
-            n_obs=self.model.n_obs,
+            ssr=self.ssr,
+            n_obs=self.nobs,
             rank=self.solution.rank,
             condition=self.solution.condition,
         )
@@ -85,7 +84,7 @@ class Diagnostics(SpecificationTests, HypothesisTests):
 
     def _orthonormal(self) -> np.ndarray:
         """Rows of the orthonormal columns, once each."""
-        return replace(self._row_scores("get_influence"), counts=None).orthonormal()
+        return replace(self.row_scores("get_influence"), counts=None).orthonormal()
 
     def outlier_test(
         self, method: str = "bonf", alpha: float = 0.05, *, order: bool = False, cutoff: float | None = None
@@ -120,8 +119,7 @@ class Diagnostics(SpecificationTests, HypothesisTests):
         >>> fit.outlier_test(order=True).round(3).head(2)["student_resid"].to_dict()
         {7: -2.053, 18: 1.975}
         """
-        if not 0 < alpha < 1:
-            raise ValueError(f"alpha={alpha} must lie between 0 and 1.")
+        check_share("alpha", alpha)
         deletion = self.get_influence().deletion
         if deletion.df_resid <= 1:
             raise DataError("outlier_test: without one row no degree of freedom is left.")
@@ -139,7 +137,7 @@ class Diagnostics(SpecificationTests, HypothesisTests):
         """Adjust for the number of observations, copies of rows included."""
         if self.model.weights_type != "frequency":
             return adjust_pvalues(pvalues, method)
-        counts = np.asarray(self._held_rows("outlier_test").weight_values()).astype(np.int64)
+        counts = np.asarray(self.held_rows("outlier_test").weight_values()).astype(np.int64)
         refuse_large(int(counts.sum()), 1, "the p-values of all copies")
         return adjust_pvalues(np.repeat(pvalues, counts), method)[np.cumsum(counts) - 1]
 
@@ -186,7 +184,7 @@ class Diagnostics(SpecificationTests, HypothesisTests):
         [1.0517, 1.2009, 1.1533]
         """
         inflation = Inflation.of(self.solution.coordinates)
-        terms = self._columns_of_terms()
+        terms = self.recipe.columns_of_terms
         kept = {term: [j for j in columns if j in set(inflation.columns)] for term, columns in terms.items()}
         shown = [term for term, columns in terms.items() if columns != [self.solution.coordinates.constant]]
         df = np.array([len(kept[term]) for term in shown])

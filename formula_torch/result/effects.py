@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from formula_torch.numerics.tails import t_quantile, t_two_sided
+from formula_torch.numerics.intervals import standard_errors, t_interval, t_ratio
+from formula_torch.numerics.tails import t_two_sided
 
 if TYPE_CHECKING:
     from formula_torch.present.table import Summary
@@ -59,13 +60,12 @@ class MarginalEffects:
     @property
     def margeff_se(self) -> np.ndarray:
         """Standard errors, shape (m,)."""
-        return np.sqrt(np.diag(self.margeff_cov))
+        return standard_errors(np.diag(self.margeff_cov))
 
     @property
     def tvalues(self) -> np.ndarray:
         """Estimates over their standard errors, shape (m,); NaN where the error is zero."""
-        error = self.margeff_se
-        return np.divide(self.margeff, error, out=np.full(len(error), np.nan), where=error > 0)
+        return np.asarray(t_ratio(self.margeff, self.margeff_se))
 
     @property
     def pvalues(self) -> np.ndarray:
@@ -81,10 +81,7 @@ class MarginalEffects:
             One less the confidence level; by default the level asked for.
         """
         alpha = 1 - self.level if alpha is None else alpha
-        if not 0 < alpha < 1:
-            raise ValueError(f"alpha={alpha} must lie between 0 and 1.")
-        reach = t_quantile(1 - alpha / 2, self.df) * self.margeff_se
-        return np.column_stack([self.margeff - reach, self.margeff + reach])
+        return np.column_stack(t_interval(self.margeff, self.margeff_se, alpha, self.df))
 
     @property
     def table(self) -> pd.DataFrame:

@@ -13,7 +13,8 @@ import pandas as pd
 from formula_torch.formula.recipe import Recipe
 from formula_torch.formula.sample import Sample
 from formula_torch.inference.moments import Covariance
-from formula_torch.numerics.tails import t_quantile, t_two_sided
+from formula_torch.numerics.intervals import standard_errors, t_interval, t_ratio
+from formula_torch.numerics.tails import t_two_sided
 from formula_torch.result.call import Call
 from formula_torch.result.rows import Rows, needed
 
@@ -59,6 +60,11 @@ class Estimates(ABC):
         """Coefficient names."""
         return self.recipe.column_names
 
+    @property
+    def _dropped(self) -> str:
+        """Aliased coefficients as a message lists them, the first four."""
+        return ", ".join(f"`{name}`" for name in self.params.index[self.params.isna()][:4])
+
     def _series(self, values: Any) -> pd.Series:
         return pd.Series(np.array(values, dtype=np.float64), index=list(self.names))
 
@@ -70,13 +76,12 @@ class Estimates(ABC):
     @property
     def bse(self) -> pd.Series:
         """Standard errors of the coefficients, shape (k,)."""
-        return self._series(np.sqrt(np.diag(self.covariance.matrix)))
+        return self._series(standard_errors(np.diag(self.covariance.matrix)))
 
     @property
     def tvalues(self) -> pd.Series:
         """Coefficients over their standard errors; NaN where the error is zero."""
-        bse = self.bse
-        return self.params / bse.where(bse > 0)
+        return self._series(t_ratio(self.coefficients, self.bse.to_numpy()))
 
     @property
     def pvalues(self) -> pd.Series:
@@ -116,16 +121,19 @@ class Estimates(ABC):
         -------
         DataFrame, shape (k, 2)
             Columns 0 (lower) and 1 (upper), as statsmodels.
+
+        Raises
+        ------
+        ValueError
+            `alpha` does not lie between 0 and 1.
         """
-        if not 0 < alpha < 1:
-            raise ValueError(f"alpha={alpha} must lie between 0 and 1.")
-        reach = t_quantile(1 - alpha / 2, self.covariance.df) * self.bse
-        return pd.DataFrame({0: self.params - reach, 1: self.params + reach})
+        low, high = t_interval(self.params, self.bse, alpha, self.covariance.df)
+        return pd.DataFrame({0: low, 1: high})
 
     @property
     def used(self) -> pd.Series:
         """True for the rows of the data that the model used, shape (n_total,)."""
-        rows = self._held_rows("used")
+        rows = self.held_rows("used")
         return pd.Series(rows.sample.used.copy(), index=rows.frame.index)
 
     # -- rows -------------------------------------------------------------------------------------
@@ -135,7 +143,19 @@ class Estimates(ABC):
     def fittedvalues(self) -> pd.Series:
         """Fitted values of the rows used, on the user's index."""
 
-    def _held_rows(self, what: str) -> Rows:
+    def held_rows(self, what: str) -> Rows:
+        """Return the rows of the data.
+
+        Parameters
+        ----------
+        what : str
+            What they are needed for, as the error says it.
+
+        Raises
+        ------
+        DataRemovedError
+            The result was unpickled, or its rows removed.
+        """
         return needed(self.rows, what)
 
     def _row_series(self, values: Any) -> pd.Series:

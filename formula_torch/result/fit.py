@@ -89,11 +89,10 @@ class Fit(Plots, HypothesisTests, Combinations, Margins, Estimates):
 
     def _linear_predictor(self, design: Design, frame: Frame, offset: Any) -> np.ndarray:
         """X b plus offsets of new rows, shape (n,); called by what the user calls, whose caller is warned."""
-        eta = design.matvec(np.nan_to_num(self.coefficients)).numpy()
+        eta = design.linear_predictor(np.nan_to_num(self.coefficients)).numpy()
         eta[self._not_estimable(design)] = np.nan
-        for part in (design.offset, self._new_offset(frame, offset)):
-            eta = eta if part is None else eta + np.asarray(part)
-        return eta
+        own = self._new_offset(frame, offset)
+        return eta if own is None else eta + own
 
     def _not_estimable(self, design: Design) -> np.ndarray:
         """True for rows on which the coefficients of dropped columns would matter."""
@@ -103,11 +102,10 @@ class Fit(Plots, HypothesisTests, Combinations, Margins, Estimates):
             if (distance > NULL_TOLERANCE).any():
                 lost |= distance > NULL_TOLERANCE * np.maximum(_size_of_terms(design, combination), 1.0)
         if lost.any():
-            dropped = ", ".join(f"`{name}`" for name in self.params.index[self.params.isna()][:4])
             warnings.warn(
                 f"{int(lost.sum())} of {design.n_rows} rows cannot be predicted and are NaN (first: row "
-                f"{int(np.flatnonzero(lost)[0])}): the fit dropped {dropped} as dependent, and these rows break the "
-                "dependency.",
+                f"{int(np.flatnonzero(lost)[0])}): the fit dropped {self._dropped} as dependent, and these rows break "
+                "the dependency.",
                 CollinearityWarning,
                 stacklevel=4,
             )
@@ -190,11 +188,11 @@ class Fit(Plots, HypothesisTests, Combinations, Margins, Estimates):
         text = fill_dots(formula, self.recipe.written)
         if self.call.refit is None:
             raise DataRemovedError("this result was unpickled or stripped; fit again instead of updating.")
-        self._held_rows("update").verify()
+        self.held_rows("update").verify()
         if data is not None:
             return self.call.refit(text, data)
         try:
-            fitted = self.call.refit(text, self._held_rows("update").frame)
+            fitted = self.call.refit(text, self.held_rows("update").frame)
             return replace(fitted, call=replace(fitted.call, find_table=self.call.find_table))
         except UnknownNameError as error:
             if (table := self.call.find_table()) is not None:

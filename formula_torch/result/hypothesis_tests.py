@@ -168,7 +168,7 @@ class HypothesisTests(Estimates):
         >>> fit.wald_test_terms().table["df_constraint"].to_dict()
         {'Intercept': 1, 'age': 1, 'C(chronic)': 8}
         """
-        columns = self._columns_of_terms()
+        columns = self.recipe.columns_of_terms
         tested = [(name, found) for name, found in columns.items() if not skip_single or len(found) > 1]
         tested += [(part, _containing(part, columns)) for part in combine_terms]
         identity = np.eye(len(self.names))
@@ -183,16 +183,6 @@ class HypothesisTests(Estimates):
             index=[name for name, _ in tested],
         )
         return TermTests(table, "F" if self.use_t else "chi2")
-
-    def _columns_of_terms(self) -> dict[str, list[int]]:
-        """Positions of the coefficients of each term that has any."""
-        found, start = {}, 0
-        for term in self.recipe.terms:
-            width = sum(len(self.recipe.names[piece]) for piece in term.pieces)
-            name = ":".join(self.recipe.encodings[key].text for key in term.factors) or "Intercept"
-            found[name] = list(range(start, start + width))
-            start += width
-        return {name: columns for name, columns in found.items() if columns}
 
     def t_test_pairwise(self, term: str, method: str = "hs", alpha: float = 0.05) -> PairwiseTests:
         """Compare all pairs of levels of a factor, with p-values adjusted for their number.
@@ -226,7 +216,7 @@ class HypothesisTests(Estimates):
         >>> fit.t_test_pairwise("C(actlim)").contrast_labels
         ['1-0']
         """
-        columns = self._columns_of_terms()
+        columns = self.recipe.columns_of_terms
         if term not in columns:
             raise UnknownNameError(
                 f"`{term}` is not a term{suggest(term, columns)} The terms are {', '.join(columns)}."

@@ -14,7 +14,7 @@ from formula_torch.result.call import Call
 from formula_torch.result.rows import Rows, needed
 from formula_torch.solvers.least_squares import LeastSquares
 
-__all__ = ["linear_moments"]
+__all__ = ["linear_moments", "row_scores"]
 
 
 def linear_moments(
@@ -23,19 +23,31 @@ def linear_moments(
     """Gather what covariance estimators see of a linear regression."""
 
     def scores() -> RowScores:
-        design = needed(rows, "this covariance").design(recipe).to(torch.device(call.device))
-        return linear_scores(design, solution.shifted_params, solution.coordinates, model, solution.perfect)
+        return row_scores(needed(rows, "this covariance"), recipe, solution, model, call)
 
     def labels(given: Any, what: str) -> Labels:
         return needed(rows, "this covariance").labels(given, what, call.find_table)
 
+    unit = model.weight_unit
     return Moments(
-        bread=solution.inverse_gram,
-        lift=solution.coordinates.lift,
-        scale=model.scale(solution.ssr, solution.rank),
-        dispersion=solution.ssr / model.n_obs,
+        bread=solution.inverse_gram / unit,
+        lift=solution.coordinates.reweighted(unit).lift,
+        scale=model.scale(solution.ssr, solution.rank) * unit,
+        dispersion=solution.ssr / model.n_obs * unit,
         n_obs=model.n_obs,
         df_resid=model.n_obs - solution.rank,
         scores=scores,
         labels=labels,
+    )
+
+
+def row_scores(rows: Rows, recipe: Recipe, solution: LeastSquares, model: LinearModel, call: Call) -> RowScores:
+    """Read the rows again, where the fit was computed; residuals of a perfect fit are zero."""
+    return linear_scores(
+        rows.design(recipe).to(torch.device(call.device)),
+        solution.shifted_params,
+        solution.coordinates,
+        model,
+        shift=solution.response_shift,
+        perfect=solution.perfect,
     )

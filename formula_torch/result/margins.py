@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 
 from formula_torch.data import as_frame
-from formula_torch.errors import CollinearityWarning, DataError, FormulaError
+from formula_torch.errors import CollinearityWarning, DataError, FormulaError, check_known, check_share
 from formula_torch.inference.column_margins import COLUMN_PLACES, column_effects, column_values, one_row
 from formula_torch.inference.margins import METHODS, MeanFunction, Method, estimable
+from formula_torch.inference.moments import blanked, delta_method
 from formula_torch.result.averages import Averaging, Found, Group, sorted_groups
 from formula_torch.result.effects import MarginalEffects
 from formula_torch.result.estimates import Estimates
@@ -164,8 +165,7 @@ class Margins(Estimates):
         {'age': 0.675, 'private': 0.059}
         """
         how = _chosen("method", method.lower(), METHODS)
-        if at not in COLUMN_PLACES:
-            raise ValueError(f"at={at!r} is not known; use {', '.join(map(repr, COLUMN_PLACES))}.")
+        check_known("at", at, COLUMN_PLACES)
         if (dummy or count) and (how.per_x or at in ("median", "zero")):
             raise ValueError("dummy= and count= need method='dydx' or 'eydx', and at='overall' or 'mean'.")
         population, _ = self._averaged_over(None, None)
@@ -214,17 +214,15 @@ class Margins(Estimates):
 
     def _effects(self, found: list[Found], label: str, at: Any, level: float) -> MarginalEffects:
         """Put averages into a value, with their covariance."""
-        if not 0 < level < 1:
-            raise ValueError(f"level={level} must lie between 0 and 1.")
+        check_share("level", level)
         found = sorted(found, key=lambda f: f.place)
         jacobian = np.stack([f.average.gradient for f in found]) if found else np.zeros((0, len(self.coefficients)))
         aliased = np.isnan(self.coefficients)
         lost = np.array([not estimable(row, self.null_space) for row in jacobian], dtype=bool)
-        matrix = self.covariance.matrix.copy()
-        matrix[aliased], matrix[:, aliased] = 0.0, 0.0
-        cov = jacobian @ matrix @ jacobian.T
-        estimates = np.array([f.average.estimate for f in found])
-        estimates[lost], cov[lost], cov[:, lost] = np.nan, np.nan, np.nan
+        # An aliased coefficient is zero without error; what is estimable does not depend on that choice.
+        matrix = np.where(aliased[:, None] | aliased, 0.0, self.covariance.matrix)
+        cov = blanked(delta_method(jacobian, matrix), lost)
+        estimates = np.where(lost, np.nan, [f.average.estimate for f in found])
         if lost.any():
             self._warn_not_estimable([str(f.what["term"]) for f, bad in zip(found, lost, strict=True) if bad])
         return MarginalEffects(
@@ -241,10 +239,9 @@ class Margins(Estimates):
         )
 
     def _warn_not_estimable(self, terms: list[str]) -> None:
-        dropped = ", ".join(f"`{name}`" for name in self.params.index[self.params.isna()][:4])
         warnings.warn(
-            f"{len(terms)} effects ({', '.join(dict.fromkeys(terms))}) depend on {dropped}, dropped by the fit as "
-            "dependent; they are not defined and NaN.",
+            f"{len(terms)} effects ({', '.join(dict.fromkeys(terms))}) depend on {self._dropped}, dropped by the fit "
+            "as dependent; they are not defined and NaN.",
             CollinearityWarning,
             stacklevel=4,
         )
@@ -264,8 +261,7 @@ def _check_columns(names: list[str]) -> None:
 
 
 def _chosen(argument: str, given: str, known: Any) -> Any:
-    if given not in known:
-        raise ValueError(f"{argument}={given!r} is not known; use {', '.join(map(repr, known))}.")
+    check_known(argument, given, known)
     return known[given]
 
 

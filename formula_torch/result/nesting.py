@@ -63,7 +63,7 @@ def _same_response(one: LinearFit, other: LinearFit) -> bool:
         ours, theirs = one.solution.totals, other.solution.totals
         sums = ((ours.weight, theirs.weight), (ours.centred, theirs.centred), (ours.uncentred, theirs.uncentred))
         return all(math.isclose(a, b, rel_tol=SAME_SUM) for a, b in sums)
-    left, right = (fit.recipe.response(fit._held_rows("comparing models").used_frame()) for fit in (one, other))
+    left, right = (fit.recipe.response(fit.held_rows("comparing models").used_frame()) for fit in (one, other))
     return np.array_equal(left, right) and _equal(one.rows.weight_values(), other.rows.weight_values())
 
 
@@ -109,7 +109,7 @@ def check_nested(restricted: LinearFit, full: LinearFit) -> None:
 
 
 def _design(fit: LinearFit) -> Design:
-    return fit._held_rows("comparing models").design(fit.recipe)
+    return fit.held_rows("comparing models").design(fit.recipe)
 
 
 def _shift(inner: Design, outer: Design) -> Tensor | None:

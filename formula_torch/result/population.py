@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from formula_torch.data import Frame, as_frame
 from formula_torch.design import Design
-from formula_torch.errors import DataError, DataRemovedError, UnknownNameError
+from formula_torch.errors import DataError, DataRemovedError
 from formula_torch.formula.derivative import Derivative, derivative, offset_readers, readers
 from formula_torch.formula.recipe import Recipe
 from formula_torch.formula.sample import row_values
@@ -50,6 +50,12 @@ class Population:
     def frame(self) -> Frame:
         """The columns."""
         return as_frame(self.table)
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Columns on which the mean response depends, those of offsets last."""
+        own = [self.offset] if isinstance(self.offset, str) else []
+        return tuple(dict.fromkeys([*readers(self.recipe), *sorted(offset_readers(self.recipe)), *own]))
 
     def set(self, values: Mapping[str, Any]) -> Population:
         """Return the same rows with some columns set to one value each."""
@@ -147,7 +153,7 @@ def new_population(fit: Estimates, newdata: Any) -> Population:
     return _population(fit.recipe, frame, None, fit.offset or None, fitted)
 
 
-def fitted_frame(fit: Estimates, names: Iterable[str]) -> Frame:
+def fitted_frame(fit: Estimates, names: Sequence[str]) -> Frame:
     """Return the rows used with columns that the formula need not read: as held, or of the user's table.
 
     Raises
@@ -157,17 +163,8 @@ def fitted_frame(fit: Estimates, names: Iterable[str]) -> Frame:
     DataError
         The table has changed since the fit.
     """
-    rows = fit._held_rows("by=")
-    frame = rows.frame
-    lost = [name for name in names if name not in frame.names]
-    if lost:
-        table = fit.call.find_table()
-        if table is None:
-            raise UnknownNameError(
-                f"by: `{lost[0]}` is not among the columns this result holds, and its table is gone; pass newdata= "
-                "with that column."
-            )
-        frame = rows._same_rows(lost[0], table)
+    rows = fit.held_rows("by=")
+    frame = rows.frame_with(names, fit.call.find_table, "pass newdata= with that column")
     return frame.filter(rows.sample.used)
 
 

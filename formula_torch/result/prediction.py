@@ -12,10 +12,10 @@ import pandas as pd
 
 from formula_torch.data import Frame, as_frame
 from formula_torch.design import Design
-from formula_torch.errors import DataError, InferenceWarning
+from formula_torch.errors import DataError, InferenceWarning, check_known, check_share
 from formula_torch.formula.sample import row_values
 from formula_torch.inference.prediction import ROW_BANDS, MeanErrors, core_of
-from formula_torch.numerics.tails import t_quantile
+from formula_torch.numerics.intervals import standard_errors, t_interval
 from formula_torch.result.linear_fit import LinearFit
 
 __all__ = ["Prediction", "Predictions"]
@@ -61,12 +61,12 @@ class Prediction:
     @property
     def se_mean(self) -> np.ndarray:
         """Standard errors of the means, shape (n,)."""
-        return np.sqrt(self.var_pred_mean)
+        return standard_errors(self.var_pred_mean)
 
     @property
     def se_obs(self) -> np.ndarray:
         """Standard errors of new observations, shape (n,)."""
-        return np.sqrt(self.var_pred_mean + self.var_resid)
+        return standard_errors(self.var_pred_mean + self.var_resid)
 
     def conf_int(self, obs: bool = False, alpha: float = 0.05) -> np.ndarray:
         """Intervals, each for one row.
@@ -83,11 +83,8 @@ class Prediction:
         array, shape (n, 2)
             Lower and upper bounds.
         """
-        _check_alpha(alpha)
-        return self._around(t_quantile(1 - alpha / 2, self.df), self.se_obs if obs else self.se_mean)
-
-    def _around(self, value: float, errors: np.ndarray) -> np.ndarray:
-        return np.column_stack([self.predicted_mean - value * errors, self.predicted_mean + value * errors])
+        errors = self.se_obs if obs else self.se_mean
+        return np.column_stack(t_interval(self.predicted_mean, errors, alpha, self.df))
 
     def summary_frame(self, alpha: float = 0.05) -> pd.DataFrame:
         """Means, their errors, and intervals of means and of observations, a row each.
@@ -121,7 +118,7 @@ class Prediction:
         alpha : float
             One less the level.
         method : {"sup-t", "scheffe", "bonferroni"}
-            ``"sup-t"`` is the narrowest: the quantile of the largest |t| over these rows, by 100,000 draws
+            ``"sup-t"`` is the narrowest: the quantile of the largest ``|t|`` over these rows, by 100,000 draws
             (0.3% of the width; the time is that of 100,000 products for each row and coefficient).
             ``"scheffe"`` (Working and Hotelling) holds on all rows that combine these.
         seed : int
@@ -145,13 +142,14 @@ class Prediction:
         >>> bands.round(3).loc[0].tolist()
         [1.692, 1.516, 1.867]
         """
-        _check_alpha(alpha)
-        if method not in ROW_BANDS:
-            raise ValueError(f"method={method!r} is not known; use one of {', '.join(map(repr, ROW_BANDS))}.")
+        check_share("alpha", alpha)
+        check_known("method", method, ROW_BANDS)
         positive, value = self.se_mean > 0, math.nan
         if positive.any() and not math.isnan(self.df):
             value = ROW_BANDS[method](self.rows, np.where(positive, self.se_mean, 0.0), 1 - alpha, self.df, seed)
-        bounds = self._around(value, self.se_mean)
+        bounds = np.column_stack(
+            [self.predicted_mean - value * self.se_mean, self.predicted_mean + value * self.se_mean]
+        )
         # Where the mean is known there is nothing to cover.
         bounds[self.se_mean == 0] = self.predicted_mean[self.se_mean == 0, None]
         columns = {"mean": self.predicted_mean, "lower": bounds[:, 0], "upper": bounds[:, 1]}
@@ -221,15 +219,14 @@ class Predictions(LinearFit):
     def _prediction_of_own_rows(self, offset: Any, weights: Any) -> Prediction:
         if offset is not None:
             raise DataError("offset= goes with newdata; the rows of the fit have their own.")
-        rows = self._held_rows("get_prediction without newdata")
+        rows = self.held_rows("get_prediction without newdata")
         own: Any = 1.0
         if weights is not None:
             own = _positive(weights, rows.used_frame())
         elif self.model.weights_type == "analytic":
             own = rows.weight_values()
         design = rows.design(self.recipe)
-        fitted = design.matvec(np.nan_to_num(self.coefficients)).numpy()
-        mean = fitted if design.offset is None else fitted + design.offset.numpy()
+        mean = design.linear_predictor(np.nan_to_num(self.coefficients)).numpy()
         return self._prediction(design, mean, self.sample.index, own)
 
     def _prediction(self, design: Design, mean: np.ndarray, index: pd.Index | None, weights: Any) -> Prediction:
@@ -275,8 +272,3 @@ def _positive(weights: Any, frame: Frame) -> np.ndarray:
     if bad.size:
         raise DataError(f"weights must be positive: {bad.size} are not (first: row {int(bad[0])}, {values[bad[0]]}).")
     return values
-
-
-def _check_alpha(alpha: float) -> None:
-    if not 0 < alpha < 1:
-        raise ValueError(f"alpha={alpha} must lie between 0 and 1.")

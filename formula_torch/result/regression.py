@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Self
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from formula_torch.inference.margins import IDENTITY, MeanFunction
-from formula_torch.inference.residuals import ResidualStatistics, residual_statistics
+from formula_torch.errors import check_known
 from formula_torch.inference.wald import all_slopes_zero, wald_statistic
 from formula_torch.numerics.tails import f_sf
 from formula_torch.result.anova import AnovaTables
 from formula_torch.result.diagnostics import Diagnostics
-from formula_torch.result.linear_fit import LinearFit
 from formula_torch.result.prediction import Predictions
 from formula_torch.result.regression_plots import RegressionPlots
 from formula_torch.result.resampling import Resampling
@@ -28,19 +26,35 @@ __all__ = ["RegressionFit"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class RegressionFit(RegressionPlots, Predictions, AnovaTables, LinearFit, Diagnostics, Resampling):
+class RegressionFit(RegressionPlots, Predictions, AnovaTables, Diagnostics, Resampling):
     """A linear regression.
 
     Besides what every ``Fit`` has, the names below are those of statsmodels' results.
     Sums of squares are weighted sums over rows; without a constant in the columns
     they are about zero rather than about the mean.
 
+    Each base is a subject, in a file of its own; all but Estimates and LinearFit are methods alone::
+
+        Estimates                   params, bse, pvalues, conf_int, cov_params
+        ├── HypothesisTests         t_test, f_test, wald_test, wald_test_terms
+        ├── Combinations            lincom, nlcom, confint
+        ├── Margins                 marginal_effects, average_predictions, get_margeff
+        └── Plots                   plot, plot_coefficients
+            └── Fit                 all of these; predict, with_vcov, update
+                └── LinearFit       solution and model; nobs, ssr, scale, llf, resid
+                    ├── Comparisons         compare_f_test, compare_lr_test, compare_lm_test
+                    │   └── AnovaTables     anova
+                    ├── Predictions         get_prediction
+                    ├── SpecificationTests  breusch_pagan, white, reset, durbin_watson
+                    │   └── Diagnostics     get_influence, outlier_test, vif, diagnostics
+                    ├── RegressionPlots     plot_residuals, plot_fit, plot_partial
+                    ├── Resampling          wild_bootstrap, bootstrap, jackknife
+                    └── RegressionFit       rsquared, fvalue, aic; summary, tidy, glance
+
     Parameters
     ----------
     explained : tuple of float or None
         With an offset: sums of squares of the fitted values, about their mean and about zero.
-    statistics : ResidualStatistics or None
-        Kept when the rows are removed.
 
     Examples
     --------
@@ -53,7 +67,6 @@ class RegressionFit(RegressionPlots, Predictions, AnovaTables, LinearFit, Diagno
     """
 
     explained: tuple[float, float] | None = None
-    statistics: ResidualStatistics | None = None
 
     def __repr__(self) -> str:
         return (
@@ -162,8 +175,7 @@ class RegressionFit(RegressionPlots, Predictions, AnovaTables, LinearFit, Diagno
             "bic": lambda: math.log(n) * k,
             "hqic": lambda: 2 * math.log(math.log(n)) * k if n > 1 else math.nan,
         }
-        if crit not in penalties:
-            raise ValueError(f"crit={crit!r} is not known; use one of {', '.join(penalties)}.")
+        check_known("crit", crit, penalties)
         return -2 * self.llf + penalties[crit]()
 
     @property
@@ -176,50 +188,6 @@ class RegressionFit(RegressionPlots, Predictions, AnovaTables, LinearFit, Diagno
         """Largest over smallest singular value of the (weighted) columns, as they are."""
         values = self.solution.singular_values
         return _ratio(float(values[0]), float(values[-1])) if len(values) else math.nan
-
-    @property
-    def mean_function(self) -> MeanFunction:
-        """The mean response is the linear predictor."""
-        return IDENTITY
-
-    # -- rows -------------------------------------------------------------------------------------
-
-    @property
-    def fittedvalues(self) -> pd.Series:
-        """Fitted values of the rows used (offset included), on the user's index."""
-        design = self._held_rows("fittedvalues").design(self.recipe)
-        fitted = design.matvec(np.nan_to_num(self.coefficients))
-        return self._row_series(fitted if design.offset is None else fitted + design.offset)
-
-    @property
-    def resid(self) -> pd.Series:
-        """Response less fitted values, on the user's index."""
-        design = self._held_rows("resid").design(self.recipe)
-        return self._row_series(design.response - design.matvec(np.nan_to_num(self.coefficients)))
-
-    @property
-    def wresid(self) -> pd.Series:
-        """Residuals times the root of the weights."""
-        weights = self._held_rows("wresid").weight_values()
-        return self.resid if weights is None else self.resid * np.sqrt(weights)
-
-    @property
-    def resid_pearson(self) -> pd.Series:
-        """Weighted residuals over the root of the error variance."""
-        return self.wresid / math.sqrt(self.scale)
-
-    @property
-    def residual_statistics(self) -> ResidualStatistics:
-        """Durbin-Watson, omnibus and Jarque-Bera statistics of the residuals."""
-        if self.statistics is not None:
-            return self.statistics
-        if self.model.weights_type == "frequency":
-            return residual_statistics(self.resid.to_numpy(), self._held_rows("residual_statistics").weight_values())
-        return residual_statistics(self.wresid.to_numpy())
-
-    def remove_data(self) -> Self:
-        """Return the result without its rows; the summary and predictions stay."""
-        return replace(super().remove_data(), statistics=self.residual_statistics)
 
     # -- tables -----------------------------------------------------------------------------------
 

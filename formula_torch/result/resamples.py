@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from formula_torch.errors import check_known, check_share
 from formula_torch.inference.covariance import Given
 from formula_torch.inference.resample import INTERVALS, Sample, jackknife_covariance
-from formula_torch.numerics.tails import t_quantile
+from formula_torch.numerics.intervals import standard_errors, t_interval
 
-__all__ = ["Jackknife", "Resamples"]
+__all__ = ["Jackknife", "Resamples", "named_units"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -62,7 +63,7 @@ class Replicates(ABC):
     @property
     def bse(self) -> pd.Series:
         """Standard errors, shape (k,)."""
-        return self._series(np.sqrt(np.diag(self._matrix())))
+        return self._series(standard_errors(np.diag(self._matrix())))
 
     @property
     def vcov(self) -> Given:
@@ -167,10 +168,8 @@ class Resamples(Replicates):
         DataError
             Too few draws for `alpha`, or, for ``"bca"``, all on one side of the estimate.
         """
-        if method not in INTERVALS:
-            raise ValueError(f"method={method!r} is not known; use one of {', '.join(map(repr, INTERVALS))}.")
-        if not 0 < alpha < 1:
-            raise ValueError(f"alpha={alpha} must lie between 0 and 1.")
+        check_known("method", method, INTERVALS)
+        check_share("alpha", alpha)
         kept, known = ~np.isnan(self.estimates), self._known()
         errors = np.sqrt(np.diag(self._matrix()))
         sample = Sample(self.estimates[kept], known[:, kept], errors[kept], self.df, self.acceleration[kept])
@@ -190,7 +189,8 @@ class Resamples(Replicates):
 
     def __repr__(self) -> str:
         failed = f", {self.failed} failed" if self.failed else ""
-        return f"<Resamples: {len(self.values)} draws of {self.n_units} {_named(self.units)}{failed}, seed {self.seed}>"
+        units = f"{self.n_units} {named_units(self.units)}"
+        return f"<Resamples: {len(self.values)} draws of {units}{failed}, seed {self.seed}>"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -234,18 +234,17 @@ class Jackknife(Replicates):
         alpha : float
             One less the confidence level.
         """
-        if not 0 < alpha < 1:
-            raise ValueError(f"alpha={alpha} must lie between 0 and 1.")
-        reach = t_quantile(1 - alpha / 2, self.df) * self.bse
-        return pd.DataFrame({0: self.params - reach, 1: self.params + reach})
+        low, high = t_interval(self.params, self.bse, alpha, self.df)
+        return pd.DataFrame({0: low, 1: high})
 
     def summary_frame(self, alpha: float = 0.05) -> pd.DataFrame:
         """One row a coefficient: coef, std err, bias, and the interval."""
         return self._table(self.conf_int(alpha))
 
     def __repr__(self) -> str:
-        return f"<Jackknife: without each of {self.n_units} {_named(self.units)}>"
+        return f"<Jackknife: without each of {self.n_units} {named_units(self.units)}>"
 
 
-def _named(units: str) -> str:
+def named_units(units: str) -> str:
+    """``"rows"``, or the clusters of a name."""
     return units if units == "rows" else f"clusters of `{units}`"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from abc import abstractmethod
 from typing import Any
 
 import numpy as np
@@ -16,19 +15,18 @@ from formula_torch.inference.multipliers import Multipliers
 from formula_torch.inference.resample import Refit, acceleration, resampled_coefficients
 from formula_torch.inference.reweighted import cluster_refit, row_refit
 from formula_torch.inference.wild import Units, clusters_as_units, rows_as_units, wild_distribution
-from formula_torch.result.estimates import Estimates
-from formula_torch.result.resamples import Jackknife, Resamples
+from formula_torch.result.linear_fit import LinearFit
+from formula_torch.result.resamples import Jackknife, Resamples, named_units
 from formula_torch.result.wild_test import WildBootstrap
 
 __all__ = ["Resampling"]
 
+# With more draws lost than this share, those left are a selection.
+MOST_FAILED = 0.1
 
-class Resampling(Estimates):
+
+class Resampling(LinearFit):
     """Bootstraps, all from one pass over the rows: a draw costs nothing that grows with the data of a cluster."""
-
-    @abstractmethod
-    def moments(self) -> Moments:
-        """What covariance estimators see of this fit."""
 
     # -- wild bootstrap ---------------------------------------------------------------------------
 
@@ -181,9 +179,7 @@ class Resampling(Estimates):
         found = Resamples(
             self.names, self.coefficients, values, df, name, refit.n_units, seed, acceleration(refit.influence())
         )
-        if found.failed == draws:
-            raise DataError(f"none of {draws} draws determines all coefficients; each rests on a few {name}.")
-        _warn_of_singular(found.failed, draws)
+        _check_singular(found.failed, draws, name)
         return found
 
     def jackknife(self, *, cluster: Any = None) -> Jackknife:
@@ -217,7 +213,7 @@ class Resampling(Estimates):
         lost = int(np.isnan(values[:, kept]).any(axis=0).sum())
         if lost:
             warnings.warn(
-                f"{lost} coefficients are determined by a single one of the {refit.n_units} {name} left out; their "
+                f"{lost} coefficients are determined by one alone of the {refit.n_units} {named_units(name)}; their "
                 "jackknife errors are NaN.",
                 InferenceWarning,
                 stacklevel=2,
@@ -244,7 +240,8 @@ class Resampling(Estimates):
 
 
 def _as_ways(cluster: Any) -> list[Any]:
-    return list(cluster) if isinstance(cluster, (list, tuple)) else [cluster]
+    several = isinstance(cluster, (list, tuple)) and all(isinstance(c, str) or np.ndim(c) for c in cluster)
+    return list(cluster) if several else [cluster]
 
 
 def _clusters(moments: Moments, by: Any) -> Labels:
@@ -254,7 +251,12 @@ def _clusters(moments: Moments, by: Any) -> Labels:
     return labels
 
 
-def _warn_of_singular(failed: int, draws: int) -> None:
+def _check_singular(failed: int, draws: int, name: str) -> None:
+    if failed > MOST_FAILED * draws:
+        raise DataError(
+            f"{failed} of {draws} draws do not determine all coefficients, as these rest on a few {name}; the others "
+            "would not be a sample. Use wild_bootstrap(), which keeps the design, or leave those terms out."
+        )
     if failed:
         warnings.warn(
             f"{failed} of {draws} draws do not determine all coefficients (a level or a cluster they rest on was not "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -121,25 +121,43 @@ class Rows:
         DataError
             A label is missing, or the user's table is no longer what was fitted.
         """
-        frame = self.frame
-        if isinstance(given, str) and given not in frame.names:
-            frame = self._same_rows(given, find_table())
+        advice = f"pass the labels as an array, or name it when fitting: fit(..., vcov={{'cluster': {given!r}}})"
+        frame = self.frame_with([given] if isinstance(given, str) else [], find_table, advice)
         codes, count = row_labels(given, frame, what, self.sample.used)
-        return Labels(given if isinstance(given, str) else what, codes, count)
+        name = given if isinstance(given, str) else getattr(given, "name", None)
+        return Labels(what if name is None else str(name), codes, count)
 
-    def _same_rows(self, name: str, table: Any) -> Frame:
-        """Return the user's table, where its rows are still those of the fit."""
+    def frame_with(self, names: Sequence[str], find_table: Callable[[], Any], advice: str) -> Frame:
+        """Return all rows with some columns: as held, or the user's table, where its rows are still those of the fit.
+
+        Parameters
+        ----------
+        names : sequence of str
+        find_table : callable
+            Returns the user's table while that exists.
+        advice : str
+            What to do where it does not, as an error says it.
+
+        Raises
+        ------
+        UnknownNameError
+            A column is not held, and the table is gone.
+        DataError
+            The table has changed since the fit.
+        """
+        lost = next((name for name in names if name not in self.frame.names), None)
+        if lost is None:
+            return self.frame
+        table = find_table()
         if table is None:
             raise UnknownNameError(
-                f"`{name}` is not among the columns this result holds, and its table is gone; pass the labels as an "
-                f"array, or name it when fitting: fit(..., vcov={{'cluster': {name!r}}})."
+                f"`{lost}` is not among the columns this result holds, and its table is gone; {advice}."
             )
         frame = as_frame(table)
         held = self.frame.names
         if not set(held) <= set(frame.names) or not _equal(frame.only(held), self.frame):
             raise DataError(
-                f"the table has changed since the fit, so `{name}` may not match its rows; fit again, or pass the "
-                "labels as an array."
+                f"the table has changed since the fit, so `{lost}` may not match its rows; fit again, or {advice}."
             )
         return frame
 
@@ -167,7 +185,8 @@ def needed(rows: Rows | None, what: str) -> Rows:
     """
     if rows is None:
         raise DataRemovedError(
-            f"{what} needs the rows of the data, which this result no longer holds; use augment(data), or fit again."
+            f"{what} needs the rows of the data, which this result no longer holds; fit again (augment(data) gives "
+            "fitted values and residuals)."
         )
     return rows
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,8 +12,7 @@ import torch
 
 from formula_torch.design import Design, RowScores
 from formula_torch.design.auxiliary import augmented, cross_products, with_constant, with_powers
-from formula_torch.errors import DataError
-from formula_torch.inference.residuals import ResidualStatistics
+from formula_torch.errors import DataError, check_known
 from formula_torch.inference.specification import (
     ALTERNATIVES,
     chi2_test,
@@ -24,9 +22,8 @@ from formula_torch.inference.specification import (
     restriction_tests,
     table_of,
 )
-from formula_torch.models.linear import LinearModel, linear_scores
 from formula_torch.result.auxiliary import order_of, read_powers, solved, variance_regression, whitened
-from formula_torch.result.estimates import Estimates
+from formula_torch.result.linear_fit import LinearFit
 from formula_torch.solvers.least_squares import LeastSquares
 
 __all__ = ["SpecificationTests"]
@@ -38,7 +35,7 @@ FLAT = 1e-12
 TEST_TYPES = ("fitted", "exog")
 
 
-class SpecificationTests(Estimates):
+class SpecificationTests(LinearFit):
     """Tests of what the classical linear model assumes, whatever covariance the fit has.
 
     Each returns a table of one row a test: ``test``, ``statistic``, ``df``, ``df_denom`` (NaN but for F)
@@ -46,14 +43,6 @@ class SpecificationTests(Estimates):
     weights are right; with frequency weights the tests are those of the repeated rows. Sampling
     weights say nothing of the variance, and are refused.
     """
-
-    solution: LeastSquares
-    model: LinearModel
-
-    @property
-    @abstractmethod
-    def residual_statistics(self) -> ResidualStatistics:
-        """Statistics of the residuals."""
 
     # -- variance ---------------------------------------------------------------------------------
 
@@ -83,13 +72,10 @@ class SpecificationTests(Estimates):
         {'test': 'Breusch-Pagan, studentised', 'statistic': 17.5628, 'df': 2.0, 'df_denom': nan, 'p_value': 0.0002}
         """
         scores = self._tested("breusch_pagan")
-        columns = scores.source if self.solution.spans_constant else with_constant(scores.source)
-        aux = variance_regression(scores, columns, self.model.n_obs)
-        if aux.rank < 2:
-            raise DataError("breusch_pagan: there is no column but the constant for the variance to depend on.")
+        aux = self._variance_regression("breusch_pagan", scores, self._with_constant(scores.source))
         total = aux.totals.centred
         lm, f = explained_tests(
-            "Breusch-Pagan" + (", studentised" if robust else ""), total, aux.ssr, self.model.n_obs, aux.rank
+            "Breusch-Pagan" + (", studentised" if robust else ""), total, aux.ssr, self.nobs, aux.rank
         )
         return table_of([lm if robust else chi2_test(lm.test, (total - aux.ssr) / 2, lm.df), f])
 
@@ -111,15 +97,20 @@ class SpecificationTests(Estimates):
         [5.0, 5.0]
         """
         scores = self._tested("white")
-        columns = scores.source if self.solution.spans_constant else with_constant(scores.source)
-        aux = variance_regression(scores, cross_products(columns, WHITE_COLUMNS), self.model.n_obs)
+        columns = cross_products(self._with_constant(scores.source), WHITE_COLUMNS)
+        aux = self._variance_regression("white", scores, columns)
+        if aux.rank >= self.nobs:
+            raise DataError(f"white: {aux.rank} products of columns leave {self.nobs:g} observations no freedom.")
+        return table_of(explained_tests("White", aux.totals.centred, aux.ssr, self.nobs, aux.rank))
+
+    def _with_constant(self, design: Design) -> Design:
+        return design if self.solution.spans_constant else with_constant(design)
+
+    def _variance_regression(self, what: str, scores: RowScores, columns: Design) -> LeastSquares:
+        aux = variance_regression(scores, columns, self.nobs)
         if aux.rank < 2:
-            raise DataError("white: there is no column but the constant for the variance to depend on.")
-        if aux.rank >= self.model.n_obs:
-            raise DataError(
-                f"white: {aux.rank} products of columns leave {self.model.n_obs:g} observations no freedom."
-            )
-        return table_of(explained_tests("White", aux.totals.centred, aux.ssr, self.model.n_obs, aux.rank))
+            raise DataError(f"{what}: there is no column but the constant for the variance to depend on.")
+        return aux
 
     # -- mean -------------------------------------------------------------------------------------
 
@@ -148,11 +139,10 @@ class SpecificationTests(Estimates):
         [0.9792, 0.9792]
         """
         powers = read_powers(power)
-        if test_type not in TEST_TYPES:
-            raise ValueError(f"test_type={test_type!r} is not known; use {' or '.join(map(repr, TEST_TYPES))}.")
+        check_known("test_type", test_type, TEST_TYPES)
         source = self._tested("reset").source
         wider = self._with_fitted(source, powers) if test_type == "fitted" else with_powers(source, powers)
-        return self._restrictions("RESET", "reset: powers of these columns", solved(wider), self.solution.ssr)
+        return self._restrictions("RESET", "reset: powers of these columns", solved(wider), self.ssr)
 
     def _with_fitted(self, design: Design, powers: list[int]) -> Design:
         fitted = design.matvec(np.nan_to_num(self.coefficients))
@@ -196,9 +186,9 @@ class SpecificationTests(Estimates):
             raise ValueError(f"lags={lags!r} must be a whole number, 1 or more.")
         scores = self._tested("breusch_godfrey", ordered=True)
         u, order = whitened(scores), self._order(time)
-        if lags >= self.model.n_obs - self.solution.rank:
+        if lags >= self.df_resid:
             raise DataError(
-                f"breusch_godfrey: {lags} lags are too many for {self.model.n_obs:g} observations and "
+                f"breusch_godfrey: {lags} lags are too many for {self.nobs:g} observations and "
                 f"{self.solution.rank} coefficients."
             )
         root = torch.ones_like(u) if scores.weights is None else scores.weights.sqrt()
@@ -206,7 +196,7 @@ class SpecificationTests(Estimates):
         design = replace(scores.source, y=u / root, offset=None)
         aux = solved(augmented(design, tuple(earlier), [1], [f"lag {i}" for i in range(1, lags + 1)]))
         return self._restrictions(
-            "Breusch-Godfrey", "breusch_godfrey: the lagged residuals", aux, float(u @ u), score=self.model.n_obs
+            "Breusch-Godfrey", "breusch_godfrey: the lagged residuals", aux, float(u @ u), score=self.nobs
         )
 
     def durbin_watson(self, *, time: Any = None, alternative: str = "greater") -> pd.DataFrame:
@@ -235,8 +225,7 @@ class SpecificationTests(Estimates):
         >>> fit.durbin_watson()[["statistic", "p_value"]].round(4).iloc[0].to_dict()
         {'statistic': 1.5424, 'p_value': 0.1413}
         """
-        if alternative not in ALTERNATIVES:
-            raise ValueError(f"alternative={alternative!r} is not known; use one of {', '.join(ALTERNATIVES)}.")
+        check_known("alternative", alternative, ALTERNATIVES)
         scores = self._tested("durbin_watson", ordered=True)
         order = self._order(time)
         q, u = scores.orthonormal(), whitened(scores).cpu().numpy()
@@ -263,7 +252,7 @@ class SpecificationTests(Estimates):
     def _order(self, time: Any) -> np.ndarray | None:
         if time is None:
             return None
-        return order_of(self._held_rows("the order of the rows").labels(time, "time", self.call.find_table))
+        return order_of(self.held_rows("the order of the rows").labels(time, "time", self.call.find_table))
 
     def _refuse(self, what: str, *, ordered: bool = False) -> None:
         if self.model.weights_type == "sampling":
@@ -273,27 +262,22 @@ class SpecificationTests(Estimates):
         self._refuse_no_residual(what)
 
     def _refuse_no_residual(self, what: str) -> None:
-        n, rank = self.model.n_obs, self.solution.rank
+        n, rank = self.nobs, self.solution.rank
         if n <= rank:
             raise DataError(f"{what}: {n:g} observations for {rank} coefficients leave no degrees of freedom.")
         if self.solution.perfect:
             raise DataError(f"{what}: the fit is perfect, and its residuals are rounding noise.")
 
-    def _row_scores(self, what: str) -> RowScores:
-        """Residuals and columns of the rows."""
-        design = self._held_rows(what).design(self.recipe).to(torch.device(self.call.device))
-        return linear_scores(design, self.solution.shifted_params, self.solution.coordinates, self.model)
-
     def _tested(self, what: str, *, ordered: bool = False) -> RowScores:
         self._refuse(what, ordered=ordered)
-        return self._row_scores(what)
+        return self.row_scores(what)
 
     def _restrictions(
         self, name: str, what: str, aux: LeastSquares, restricted: float, *, score: float | None = None
     ) -> pd.DataFrame:
-        added, left = aux.rank - self.solution.rank, self.model.n_obs - aux.rank
+        added, left = aux.rank - self.solution.rank, self.nobs - aux.rank
         if added < 1:
             raise DataError(f"{what} depend on the columns, and add nothing to them.")
         if left <= 0:
-            raise DataError(f"{what} leave {self.model.n_obs:g} observations no degrees of freedom.")
+            raise DataError(f"{what} leave {self.nobs:g} observations no degrees of freedom.")
         return table_of(restriction_tests(name, restricted, aux.ssr, added, left, score=score))

@@ -12,13 +12,13 @@ import pandas as pd
 
 from formula_torch.data import as_frame, suggest
 from formula_torch.errors import DataError, FormulaError, UnknownNameError
-from formula_torch.formula.derivative import offset_readers, readers
+from formula_torch.formula.derivative import readers
 from formula_torch.formula.encode import Levels
 from formula_torch.inference.margins import weighted_median
 from formula_torch.numerics.arrays import as_tensor
 from formula_torch.result.population import Population
 
-__all__ = ["CONTRASTS", "PLACES", "Variation", "scenarios", "variations"]
+__all__ = ["CONTRASTS", "PLACES", "Variation", "check_used", "scenarios", "variations"]
 
 # Pairs (high, low) of positions of levels; the reference is at the first place.
 CONTRASTS = {
@@ -60,17 +60,22 @@ def variations(population: Population, asked: Any) -> list[Variation]:
     values = dict(asked) if isinstance(asked, Mapping) else dict.fromkeys([asked] if isinstance(asked, str) else asked)
     found = []
     for name, given in values.items():
-        _check_known(population, name, "variables")
+        check_used(population, name, "variables")
         for value in () if given is None else _given(name, given):
             _check_level(population, name, value, "variables")
         found.append(Variation(name, _levels(population, name) if given is None else _given(name, given)))
     return found
 
 
-def _check_known(population: Population, name: Any, where: str) -> None:
-    known = dict.fromkeys([*readers(population.recipe), *sorted(offset_readers(population.recipe))])
-    if isinstance(population.offset, str):
-        known[population.offset] = None
+def check_used(population: Population, name: Any, where: str) -> None:
+    """Raise unless the mean response depends on a column.
+
+    Raises
+    ------
+    UnknownNameError
+        It does not; near names are given.
+    """
+    known = population.variables
     if name not in known:
         raise UnknownNameError(
             f"{where}: the formula {population.recipe.formula.text!r} does not use `{name}`, so nothing changes with it"
@@ -134,7 +139,7 @@ def scenarios(population: Population, at: Any) -> list[dict[str, Any]]:
     if not found or not found[0]:
         raise ValueError("at= names no value; pass for instance at={'x': [0, 1]}.")
     for name, value in itertools.chain.from_iterable(scenario.items() for scenario in found):
-        _check_known(population, name, "at")
+        check_used(population, name, "at")
         _check_level(population, name, value, "at")
     return found
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from formula_torch.errors import InferenceWarning
+from formula_torch.errors import InferenceWarning, check_share
 from formula_torch.inference.wild_distribution import WildDistribution
+from formula_torch.result.resamples import named_units
 
 __all__ = ["WildBootstrap"]
 
@@ -69,12 +70,12 @@ class WildBootstrap:
 
     @property
     def p_value(self) -> float:
-        """Share of the draws with |t*| > |t|, as Stata's boottest."""
+        """Share of the draws with ``|t*| > |t|``, as Stata's boottest."""
         return self.distribution.p_value(self.statistic)
 
     @property
     def p_value_bounds(self) -> tuple[float, float]:
-        """``p_value``, and the same with draws that equal |t| counted.
+        """``p_value``, and the same with draws that equal ``|t|`` counted.
 
         They differ where draws repeat, as among few clusters; the second one never rejects too often
         for want of draws.
@@ -108,8 +109,7 @@ class WildBootstrap:
         tuple of float
             Infinite, with a warning, where no value however far is rejected.
         """
-        if not 0 < alpha < 1:
-            raise ValueError(f"alpha={alpha} must lie between 0 and 1.")
+        check_share("alpha", alpha)
         found = self.distribution.acceptance(alpha)
         if math.isinf(found.low) or math.isinf(found.high):
             _warn(
@@ -135,13 +135,16 @@ class WildBootstrap:
         }
         return pd.DataFrame(values, index=[self.hypothesis])
 
+    @property
+    def _shown_p(self) -> str:
+        return f"p = {self.p_value:.4g}" if self.p_value > 0 else f"p < {1 / self.draws:.2g}"
+
     def __repr__(self) -> str:
-        units = "rows" if self.units == "rows" else f"clusters of `{self.units}`"
         how = "all combinations of signs" if self.seed is None else f"{self.weights} weights, seed {self.seed}"
         null = "null imposed" if self.impose_null else "null not imposed"
         return (
-            f"<WildBootstrap of `{self.hypothesis}`: t = {self.statistic:.4g}, p = {self.p_value:.4g}; {self.draws} "
-            f"draws of {self.n_units} {units}, {how}, {null}>"
+            f"<WildBootstrap of `{self.hypothesis}`: t = {self.statistic:.4g}, {self._shown_p}; {self.draws} "
+            f"draws of {self.n_units} {named_units(self.units)}, {how}, {null}>"
         )
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from formula_torch.errors import DataError
+from formula_torch.errors import DataError, check_known
 from formula_torch.formula.sample import Sample
 from formula_torch.inference.clustered import Cluster
 from formula_torch.inference.covariance import HC0, HC1, HC2, HC3, IID
@@ -38,7 +39,7 @@ class Labelled:
     sample: Sample
     index: pd.Index | None
 
-    def columns(self, given: Any, what: str) -> list[np.ndarray]:
+    def columns(self, given: Any, what: str) -> list[pd.Series]:
         """Read labels of one or several ways, each as codes over all rows of the data.
 
         Parameters
@@ -55,19 +56,21 @@ class Labelled:
             raise DataError(f"{what} must be labels, one for each row, such as data['{given}']; it is {given!r}.")
         return [self._codes(column, what) for column in _columns(given)]
 
-    def _codes(self, column: Any, what: str) -> np.ndarray:
+    def _codes(self, column: Any, what: str) -> pd.Series:
         values = self._of_used_rows(column, what)
         codes = pd.factorize(values, sort=True)[0].astype(np.float64)
         full = np.full(self.sample.n_total, np.nan)
         full[self.sample.used] = np.where(codes < 0, np.nan, codes)
-        return full
+        return pd.Series(full, index=self.index, name=getattr(column, "name", None))
 
     def _of_used_rows(self, column: Any, what: str) -> Any:
         sample = self.sample
         if isinstance(column, pd.Series) and self.index is not None and sample.index is not None:
-            if not column.index.equals(self.index) and column.index.is_unique and sample.index.isin(column.index).all():
+            same_length = len(column) in (sample.n_total, sample.n_rows)
+            known = column.index.is_unique and sample.index.isin(column.index).all()
+            if known and not same_length:
                 return column.reindex(sample.index)
-            if len(column) == sample.n_total != sample.n_rows and not column.index.equals(self.index):
+            if not column.index.equals(self.index) and not column.index.equals(sample.index):
                 raise DataError(f"{what}: the Series' index is not that of the data; reindex it, or pass its values.")
         if len(column) == sample.n_total:
             return column[sample.used]
@@ -115,28 +118,26 @@ class _WithFreedom:
 CORRECTIONS: dict[bool | str, bool | str] = {False: False, "hac": True, "cluster": "clusters"}
 
 
-def _cluster(options: Options, rows: Labelled, kind: str = "CRV1") -> Estimator:
+def _cluster(options: Options, rows: Labelled, kind: str = "CRV1", centre: str = "estimate") -> Estimator:
     groups = rows.columns(options["groups"], "groups")
     if kind == "CRV3" and len(groups) > 1:
-        raise ValueError("cov_type='cluster-crv3' takes one way of groups.")
+        raise ValueError("cov_type='cluster-crv3' and 'cluster-jk' take one way of groups.")
     adjust, corrected = options.get("use_correction", True), options.get("df_correction") is not False
-    return Cluster(*groups, kind=kind, adjust=bool(adjust), df="clusters" if corrected else "residual")
-
-
-def _jackknife(options: Options, rows: Labelled) -> Estimator:
-    return _cluster(options, rows, "CRV3")
+    df = "clusters" if corrected else "residual"
+    return Cluster(*groups, kind=kind, adjust=bool(adjust), centre=centre, df=df)
 
 
 def _hac(options: Options, rows: Labelled) -> Estimator:  # noqa: ARG001 - a builder like the others
-    return NeweyWest(options["maxlags"], bool(options.get("use_correction", False)), kernel=_kernel(options))
+    return NeweyWest(options.get("maxlags"), bool(options.get("use_correction", False)), kernel=_kernel(options))
 
 
 def _hac_panel(options: Options, rows: Labelled) -> Estimator:
     groups, time = options.get("groups"), options.get("time")
+    unit: Any
     if groups is not None:
         unit = rows.columns(groups, "groups")[0]
     elif time is not None:
-        unit = _falls(rows.columns(time, "time")[0])
+        unit = _falls(rows.columns(time, "time")[0].to_numpy())
     else:
         raise ValueError("cov_type='hac-panel' needs cov_kwds with groups, or with time.")
     made = PanelHAC(unit, lags=options["maxlags"], adjust=_adjust(options, "hac"), kernel=_kernel(options))
@@ -149,14 +150,13 @@ def _hac_groupsum(options: Options, rows: Labelled) -> Estimator:
     if options.get("df_correction") is False:
         return _WithFreedom(made, math.inf)
     # statsmodels counts the stacked series, not the periods; where rows are sorted by time it has none to count.
-    series = float(np.nanmax(_falls(time))) + 1
+    series = float(np.nanmax(_falls(time.to_numpy()))) + 1
     return _WithFreedom(made, series) if series > 1 else made
 
 
 def _adjust(options: Options, default: str) -> bool | str:
     chosen = options.get("use_correction", default)
-    if not (chosen is False or chosen in ("hac", "cluster")):
-        raise ValueError(f"use_correction={chosen!r} is not known; use False, 'hac' or 'cluster'.")
+    check_known("use_correction", chosen, CORRECTIONS)
     return CORRECTIONS[chosen]
 
 
@@ -195,14 +195,17 @@ COV_TYPES: dict[str, _Kind] = {
     "HC1": _plain(HC1),
     "HC2": _plain(HC2),
     "HC3": _plain(HC3),
-    "HAC": _Kind(_hac, ("maxlags",), ("kernel", "weights_func", "use_correction")),
+    "HAC": _Kind(_hac, (), ("maxlags", "kernel", "weights_func", "use_correction")),
     "cluster": _Kind(_cluster, ("groups",), ("use_correction", "df_correction")),
-    "cluster-crv3": _Kind(_jackknife, ("groups",), ("use_correction", "df_correction")),
+    "cluster-crv3": _Kind(partial(_cluster, kind="CRV3"), ("groups",), ("use_correction", "df_correction")),
+    "cluster-jk": _Kind(
+        partial(_cluster, kind="CRV3", centre="mean"), ("groups",), ("use_correction", "df_correction")
+    ),
     "hac-panel": _Kind(_hac_panel, ("maxlags",), ("groups", "time", *_PANEL)),
     "hac-groupsum": _Kind(_hac_groupsum, ("time", "maxlags"), _PANEL),
 }
 ALIASES = {"nw-panel": "hac-panel", "nw-groupsum": "hac-groupsum"}
-ELSEWHERE = ("cluster-jk", "fixed scale", "fixed_scale")
+ELSEWHERE = ("fixed scale", "fixed_scale")
 
 
 def cov_estimate(cov_type: str, options: Options, use_t: bool, rows: Labelled, moments: Moments) -> Covariance:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, partial
@@ -13,12 +12,12 @@ import pandas as pd
 
 from formula_torch.api import solve
 from formula_torch.design import Design
-from formula_torch.errors import DataRemovedError
+from formula_torch.errors import DataRemovedError, check_known
 from formula_torch.formula.learn import Problem
 from formula_torch.inference.covariance import IID
 from formula_torch.models.linear import LinearModel
 from formula_torch.numerics.arrays import resolve_device
-from formula_torch.result.call import Call
+from formula_torch.result.call import Call, table_reference
 from formula_torch.result.rows import Rows
 from formula_torch.smf.model_data import ModelData
 from formula_torch.smf.reading import read_formula, refit, scope_of
@@ -165,13 +164,12 @@ class FormulaModel(LinearModel):
         NotImplementedError
             statsmodels has it, and we do not.
         """
-        if method not in METHODS:
-            raise ValueError(f"method={method!r} is not known; use {' or '.join(map(repr, METHODS))}.")
+        check_known("method", method, METHODS)
         problem, data = self._met(), self.given["data"]
         options = {"method": method, "cov_type": cov_type, "cov_kwds": cov_kwds, "use_t": use_t}
         place = resolve_device("auto", problem.design.n_rows * problem.design.k)
         again = partial(refit, type(self), {k: v for k, v in self.given.items() if k != "data"}, options)
-        call = Call(f"{type(self).__name__}({self.formula!r})", "torch", place.type, again, _reference(data))
+        call = Call(f"{type(self).__name__}({self.formula!r})", "torch", place.type, again, table_reference(data))
         plain = solve(problem, Rows.of(problem, self.given["weights"], None), call, IID())
         shared = {f.name: getattr(plain, f.name) for f in fields(plain)} | {"model": self}
         asked = dict(cov_kwds or {})
@@ -282,10 +280,3 @@ class WLS(FormulaModel):
             Name the term or column, and the rows.
         """
         return read_formula(cls, formula, data, subset, drop_cols, weights, missing, scope_of(eval_env))
-
-
-def _reference(data: Any) -> Any:
-    try:
-        return weakref.ref(data)
-    except TypeError:
-        return lambda: data

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from formula_torch.data import as_frame
-from formula_torch.errors import UnknownNameError
+from formula_torch.errors import UnknownNameError, check_known
 from formula_torch.formula.conventions import PATSY
 from formula_torch.formula.learn import learn
 from formula_torch.models.linear import LinearModel
@@ -46,8 +46,7 @@ def read_formula(
     ValueError, NotImplementedError
         An argument is not known, or not built.
     """
-    if missing not in MISSING:
-        raise ValueError(f"missing={missing!r} is not known; use one of {', '.join(map(repr, MISSING))}.")
+    check_known("missing", missing, MISSING)
     if drop_cols is not None and len(drop_cols):
         raise NotImplementedError("drop_cols is not built; leave the terms out of the formula, or use statsmodels.")
     data = data if subset is None else data.loc[subset]

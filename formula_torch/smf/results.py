@@ -95,6 +95,11 @@ class RegressionResults(StatsmodelsInference):
         return self.covariance.label
 
     @property
+    def df_resid_inference(self) -> float:
+        """Degrees of freedom of t and F."""
+        return self.df_denom
+
+    @property
     def normalized_cov_params(self) -> pd.DataFrame:
         """(X'WX)^-1, shape (k, k)."""
         return pd.DataFrame(self.solution.inverse_gram.copy(), index=list(self.names), columns=list(self.names))
@@ -149,7 +154,7 @@ class RegressionResults(StatsmodelsInference):
 
     def robust(self, cov_type: str, use_t: bool, options: Mapping[str, Any]) -> RegressionResults:
         """Return the same fit under a covariance by statsmodels' name and keywords."""
-        rows = self._held_rows("this covariance")
+        rows = self.held_rows("this covariance")
         labelled = Labelled(self.sample, rows.frame.index)
         covariance = cov_estimate(cov_type, options, use_t, labelled, self.moments())
         kwds = {"use_t": use_t, **options, "description": covariance.note}
@@ -248,7 +253,7 @@ class RegressionResults(StatsmodelsInference):
         data, options = self.model.data, {"weights": self.model.weights} if self.model_name == "WLS" else {}
         model = getattr(sm, self.model_name)(data.orig_endog, data.orig_exog, **options)
         kwds = {k: v for k, v in self.cov_kwds.items() if k not in ("use_t", "description")}
-        rows = Labelled(self.sample, self._held_rows("to_statsmodels").frame.index)
+        rows = Labelled(self.sample, self.held_rows("to_statsmodels").frame.index)
         for name in {"groups", "time"} & set(kwds):
             codes = np.column_stack([c[self.sample.used] for c in rows.columns(kwds[name], name)])
             kwds[name] = np.squeeze(codes.astype(np.int64))

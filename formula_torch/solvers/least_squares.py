@@ -78,8 +78,9 @@ class LeastSquares:
     coordinates : Coordinates
         Orthonormal coordinates of the columns.
     shifted_params : array, shape (k,)
-        Coefficients of the columns shifted and scaled as in `coordinates`, zero where aliased: residuals
-        from these lose nothing to a large shift.
+        Coefficients of the columns shifted and scaled as in `coordinates`, zero where aliased, for the
+        response less `response_shift`: residuals from these lose nothing to large shifts.
+    response_shift : float
     """
 
     params: np.ndarray
@@ -97,6 +98,7 @@ class LeastSquares:
     constant_response: bool
     coordinates: Coordinates
     shifted_params: np.ndarray
+    response_shift: float
 
     @property
     def spans_constant(self) -> bool:
@@ -243,7 +245,8 @@ def _report(z: Standardised, gram: np.ndarray, rank: Rank, answer: Answer) -> Le
         perfect=bool(perfect),
         constant_response=bool(is_flat(totals)),
         coordinates=Coordinates(z.shifts, z.scales, rank.kept, z.design.constant, rank.root),
-        shifted_params=z.shifted_params(beta),
+        shifted_params=beta / z.scale,
+        response_shift=z.shift,
     )
 
 

@@ -67,13 +67,6 @@ class Standardised:
             params[self.design.constant] += self.shift - params @ self.shifts
         return params
 
-    def shifted_params(self, beta: np.ndarray) -> np.ndarray:
-        """Coefficients of Z for the response as it came, shape (k,)."""
-        params = beta / self.scale
-        if self.design.constant is not None:
-            params[self.design.constant] += self.shift
-        return params
-
     def covariance(self, matrix: np.ndarray, kept: list[int]) -> np.ndarray:
         """(Z'Z)^-1 of the kept columns to (X'X)^-1: the constant's row and column take up the shifts."""
         scales, shifts = self.scales[kept], self.shifts[kept]

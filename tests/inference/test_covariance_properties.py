@@ -121,7 +121,6 @@ LABELS = {
 TIMES = {
     "floats": lambda years: years / 4,
     "dates": lambda years: pd.to_datetime(years.astype(str)),
-    "text": lambda years: years.astype(str),
     "an ordered category": lambda years: pd.Categorical(years, categories=range(1800, 2500), ordered=True),
 }
 VARIANTS = {
@@ -196,13 +195,16 @@ def test_kind_of_table_does_not_matter(vcov, library):
     assert_covariance(ft.fit(FORMULA, table(library), vcov=vcov), fitted(vcov))
 
 
-# Repeated rows share their period: no lag is defined between them.
-@over({name: vcov for name, vcov in ALL.items() if name not in ("panel", "panel, uniform, factor of units")})
+@over({**{name: v for name, v in ALL.items() if not isinstance(v, NeweyWest | PanelHAC)}, **IN_ORDER})
 def test_frequency_weights_equal_repeated_rows(vcov):
-    # Repeated rows share their time, and stand in order.
-    in_order = replace(vcov, time=None) if isinstance(vcov, NeweyWest | PanelHAC) else vcov
-    weighted = fitted(vcov, weights="f", weights_type="frequency")
-    assert_covariance(weighted, fitted(in_order, "repeated"))
+    assert_covariance(fitted(vcov, weights="f", weights_type="frequency"), fitted(vcov, "repeated"))
+
+
+@over({name: v for name, v in ALL.items() if isinstance(v, NeweyWest | PanelHAC) and v.time is not None})
+def test_frequency_weights_have_no_order_in_time(vcov):
+    # Repeated rows share their period, and are refused too.
+    with pytest.raises(DataError, match="gives each copy the same time"):
+        fitted(vcov, weights="f", weights_type="frequency")
 
 
 @over(ALL)
@@ -296,6 +298,13 @@ def test_names_of_clusters_do_not_matter(vcov, kind):
 @over({name: READERS[name] for name in ("Newey-West", "panel", "Driscoll-Kraay")})
 def test_type_of_time_does_not_matter(vcov, kind):
     assert_covariance(fitted(vcov, f"time: {kind}"), fitted(vcov))
+
+
+@over({name: READERS[name] for name in ("Newey-West", "panel", "Driscoll-Kraay")})
+def test_text_is_no_time(vcov):
+    named = replace(vcov, time=panel()["year"].astype(str).to_numpy())
+    with pytest.raises(DataError, match="alphabetical"):
+        ft.fit(FORMULA, panel(), vcov=named)
 
 
 def as_arrays(vcov, data):
@@ -395,7 +404,7 @@ def test_spellings_equal_values(spelled, vcov):
 
 
 @pytest.mark.parametrize(
-    "given", ["hc1", "HC9", "cluster", {"cluster": "firm", "HAC": 2}, {"clusters": "firm"}, 1, Cluster]
+    "given", ["hc7", "HC9", "cluster", {"cluster": "firm", "HAC": 2}, {"clusters": "firm"}, 1, Cluster]
 )
 def test_unknown_spellings_list_the_known_ones(given):
     for call in (lambda: ft.fit(FORMULA, panel(), vcov=given), lambda: plain().with_vcov(given)):

@@ -142,7 +142,7 @@ def test_data_without_an_answer_are_refused(data):
 def test_few_clusters_are_told(data):
     frame = data.assign(s=data["g"] // 4, treated=data["g"] // 4 == 0)
     fit = ft.fit("y ~ treated", frame)
-    with pytest.warns(InferenceWarning, match="3 clusters with two-point weights give only 4 values"):
+    with pytest.warns(InferenceWarning, match="3 clusters or rows with two-point weights give only 4 values"):
         fit.wild_bootstrap("treated[T.True]", cluster="s")
     # Where both controls draw the same, t* grows with t: no value is ever rejected.
     test = fit.wild_bootstrap("treated[T.True]", cluster="s", weights="webb")

@@ -2,7 +2,8 @@
 
 import torch
 
-from formula_torch.numerics.random import generator_of, resampled_counts, slices
+from formula_torch.numerics.arrays import slices
+from formula_torch.numerics.random import generator_of, resampled_counts
 
 
 def test_counts_are_those_of_n_units_drawn_with_replacement():

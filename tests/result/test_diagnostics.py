@@ -326,7 +326,7 @@ def test_bad_arguments():
     for power in (1, (1, 2), (2, 2), ()):
         with pytest.raises(ValueError, match="power="):
             fit.reset(power)
-    with pytest.raises(ValueError, match="test_type='princomp' is not known; use 'fitted' or 'exog'"):
+    with pytest.raises(ValueError, match="test_type='princomp' is not known; use one of 'fitted', 'exog'"):
         fit.reset(test_type="princomp")
     with pytest.raises(ValueError, match="alternative='larger' is not known"):
         fit.durbin_watson(alternative="larger")

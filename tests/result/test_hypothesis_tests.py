@@ -386,3 +386,14 @@ def test_results_outlive_the_data(visits: pd.DataFrame) -> None:
     same(kept.wald_test_terms().table, fit.wald_test_terms().table)
     same(kept.t_test_pairwise("C(actlim)").result_frame["coef"], fit.t_test_pairwise("C(actlim)").result_frame["coef"])
     assert str(pickle.loads(pickle.dumps(fit.t_test("age")))) == str(fit.t_test("age"))
+
+
+def test_what_depends_on_a_coefficient_without_error_has_none_either() -> None:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": rng.normal(size=60), "g": np.repeat(range(6), 10)})
+    frame = frame.assign(y=frame["x"] + rng.normal(size=60), z=1.0 * (frame["g"] == 2))
+    with pytest.warns(InferenceWarning, match="determined by a single cluster"):
+        fit = ft.fit("y ~ x + z", frame, vcov=ft.vcov.Cluster("g", kind="CRV3"))
+    same(fit.t_test("x + z = 0, x = 0").sd, [np.nan, fit.bse["x"]])
+    assert np.isnan(fit.wald_test("x + z = 0").pvalue)
+    same(fit.marginal_effects().margeff_se, [fit.bse["x"], np.nan])

@@ -171,9 +171,6 @@ def test_what_cannot_be_computed_is_refused(panel) -> None:
         ft.fit(FORMULA, panel, vcov=ft.vcov.NeweyWest(2, time="when"))
     with pytest.raises(ft.errors.DataError, match="too many for 9 periods"):
         ft.fit(FORMULA, panel, vcov=ft.vcov.DriscollKraay("when", lags=9))
-    lone = panel.assign(one=(np.arange(108) == 3) * 1.0)
-    with pytest.raises(ft.errors.DataError, match="HC3 is not defined: 1 of the rows"):
-        ft.fit("y ~ x + one", lone, vcov="HC3")
     with pytest.raises(ft.errors.DataError, match="99 labels; the data have 108"):
         ft.fit(FORMULA, panel, vcov=ft.vcov.Cluster(np.arange(99)))
     with pytest.raises(ft.errors.DataError, match="index is not that of the data"):
@@ -235,3 +232,33 @@ def test_scores_that_cancel_have_no_error(panel) -> None:
         fit = ft.fit("y ~ C(firm)", panel, vcov={"cluster": "firm"})
     assert fit.bse.isna().all()
     assert fit.tvalues.isna().all()
+
+
+@pytest.mark.parametrize("make", [lambda: ft.vcov.NeweyWest(1, time="t"), lambda: ft.vcov.PanelHAC("u", "t", lags=1)])
+def test_counted_rows_have_no_order_in_time(make) -> None:
+    data = {"y": [1.0, 3.0, 2.0, 5.0, 4.0, 7.0], "x": [0.0, 1.0, 2.0, 3.0, 4.0, 5.0], "t": range(6), "u": [1] * 6}
+    with pytest.raises(ft.errors.DataError, match="gives each copy the same time"):
+        ft.fit("y ~ x", data, weights=[1, 2, 1, 1, 1, 1], weights_type="frequency", vcov=make())
+
+
+@pytest.mark.parametrize("shift", [2.0**20, -(2.0**23)])
+def test_a_large_level_of_the_response_costs_no_digits(panel, shift) -> None:
+    panel["y"] = panel["y"].astype(np.float32).astype(float)
+    moved = ft.fit("y ~ x", panel.assign(y=panel["y"] + shift), vcov={"cluster": "firm"})
+    np.testing.assert_allclose(moved.bse, ft.fit("y ~ x", panel, vcov={"cluster": "firm"}).bse, rtol=1e-11)
+
+
+def test_a_coefficient_of_one_row_has_no_error_that_divides_by_its_leverage(panel) -> None:
+    lone = panel.assign(one=(np.arange(108) == 3) * 1.0)
+    with pytest.warns(
+        ft.errors.InferenceWarning, match="1 rows have leverage 1 .the first is number 3.*1 coefficients"
+    ):
+        fit = ft.fit("y ~ x + one", lone, vcov="HC3")
+    assert np.isnan(fit.bse["one"])
+    without = ft.fit("y ~ x", panel, subset=np.arange(108) != 3, vcov="HC3")
+    np.testing.assert_allclose(fit.bse[["Intercept", "x"]], without.bse, rtol=1e-10)
+
+
+@pytest.mark.parametrize("given", ["hc3", "Robust", "IID", ft.vcov.HC3])
+def test_spellings_are_forgiving_where_nothing_is_ambiguous(panel, given) -> None:
+    assert ft.fit(FORMULA, panel, vcov=given).covariance.label in ("HC3", "HC1", "nonrobust")

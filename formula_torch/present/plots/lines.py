@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from formula_torch.errors import check_known, check_share
 from formula_torch.present.plots.canvas import (
     INK,
     MANY,
@@ -58,11 +59,9 @@ def plot_fit(
     interval: str | None,
 ) -> Axes:
     """Draw the fitted mean over `x`, a line or a point with its interval for each level of `by`."""
-    if interval not in INTERVALS:
-        raise ValueError(f"interval={interval!r} is not known; use one of {', '.join(map(repr, INTERVALS))}.")
-    if not 0 < level < 1:
-        raise ValueError(f"level={level} must lie between 0 and 1.")
-    fit._held_rows("plot_fit")
+    check_known("interval", interval, INTERVALS)
+    check_share("level", level)
+    fit.held_rows("plot_fit")
     shown = reference(fitted_population(fit), x, at, by)
     frames = _predictions(fit, shown, level, interval)
     beside = ax is None
@@ -95,7 +94,7 @@ def _predictions(fit: RegressionPlots, shown: Reference, level: float, interval:
 
 def _draw_points(ax: Axes, fit: RegressionPlots, shown: Reference) -> str | None:
     """Draw the observations in the colours of their lines; return what a reader must be told."""
-    rows = fit._held_rows("plot_fit")
+    rows = fit.held_rows("plot_fit")
     y, member = fit.recipe.response(rows.used_frame()), shown.line_of_rows()
     x = _across(shown, member)
     weights = rows.weight_values()

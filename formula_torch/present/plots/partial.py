@@ -21,14 +21,14 @@ __all__ = ["plot_partial"]
 def plot_partial(fit: RegressionPlots, x: str, ax: Axes | None, *, level: float) -> Axes:
     """Draw the residuals of the response over those of one column, both from all other columns."""
     column = _column(fit, x)
-    design = fit._held_rows("plot_partial").design(fit.recipe)
+    design = fit.held_rows("plot_partial").design(fit.recipe)
     slope = float(fit.coefficients[column])
     across = unexplained_column(design, fit.solution.coordinates, column)
     resid = (design.response - design.matvec(np.nan_to_num(fit.coefficients))).cpu().numpy()
     low, high = fit.confint(level).iloc[column]
     ax = axes_or_new(ax, (6.0, 4.4))
     ax.axhline(0, color=FAINT, linewidth=1, zorder=1)
-    note = scatter(ax, across, resid + slope * across, fit._held_rows("plot_partial").weight_values())
+    note = scatter(ax, across, resid + slope * across, fit.held_rows("plot_partial").weight_values())
     line = np.array([across.min(), 0.0, across.max()])
     ax.fill_between(line, low * line, high * line, color=ACCENT, alpha=0.18, linewidth=0, zorder=3)
     draw_line(ax, line, slope * line, ACCENT, behind=design.n_rows)
@@ -42,7 +42,7 @@ def plot_partial(fit: RegressionPlots, x: str, ax: Axes | None, *, level: float)
 def _column(fit: RegressionPlots, name: str) -> int:
     """Position of a coefficient that was estimated."""
     names = list(fit.names)
-    of_term = fit._columns_of_terms().get(name, [])
+    of_term = fit.recipe.columns_of_terms.get(name, [])
     if name not in names and len(of_term) != 1:
         if of_term:
             shown = ", ".join(f"`{names[j]}`" for j in of_term[:4])

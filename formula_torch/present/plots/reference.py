@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from formula_torch.data import suggest
-from formula_torch.errors import DataError, FormulaError, UnknownNameError
-from formula_torch.formula.derivative import offset_readers, readers
+from formula_torch.errors import DataError, FormulaError
+from formula_torch.formula.derivative import readers
 from formula_torch.present.plots.canvas import PALETTE
 from formula_torch.result.population import Population
-from formula_torch.result.variation import Variation, scenarios, variations
+from formula_torch.result.variation import Variation, check_used, scenarios, variations
 
 __all__ = ["Reference", "reference"]
 
@@ -124,14 +124,7 @@ def reference(population: Population, x: str, at: Mapping[str, Any] | None, by: 
 
 def _variation(population: Population, name: str, where: str) -> Variation:
     """Read a column of the formula: its levels, or None where it is a number."""
-    recipe = population.recipe
-    own = [population.offset] if isinstance(population.offset, str) else []
-    known = list(dict.fromkeys([*readers(recipe), *sorted(offset_readers(recipe)), *own]))
-    if name not in known:
-        raise UnknownNameError(
-            f"{where}: the formula {recipe.formula.text!r} does not use `{name}`{suggest(str(name), known)} "
-            f"It uses {', '.join(f'`{n}`' for n in known) or 'no column'}."
-        )
+    check_used(population, name, where)
     try:
         found = variations(population, name)[0]
     except FormulaError:

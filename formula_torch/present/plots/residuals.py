@@ -97,7 +97,7 @@ def _residuals_of(fit: RegressionPlots) -> _Residuals:
         standardised=deletion.internal,
         leverage=deletion.leverage,
         cooks=deletion.cooks,
-        counts=fit._held_rows("plot_residuals").weight_values() if frequency else None,
+        counts=fit.held_rows("plot_residuals").weight_values() if frequency else None,
         labels=fitted.index,
         rank=fit.solution.rank,
         weighted=fit.model.weights_type is not None and not frequency,

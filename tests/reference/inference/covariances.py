@@ -111,7 +111,7 @@ def statsmodels(model, kind, kwds, vcov, *, asked=(False, True)):
     call = f"model.fit(cov_type={kind!r}" + (f", cov_kwds=dict({kwds})" if kwds else "")
     fits = {use_t: eval(f"{call}, use_t={use_t})", {"codes": codes, **known(model)}) for use_t in asked}
     tests = [{"use_t": t, "pvalues": fit.pvalues, "conf_int": fit.conf_int()} for t, fit in fits.items()]
-    fit = fits[False]
+    fit = fits[asked[0]]
     yield record(model, "statsmodels", f"{call})", vcov, (fit.params.index, fit.params, fit.cov_params()), tests)
 
 
@@ -131,6 +131,8 @@ def cluster(by, adjust, **kind):
 def clustered(model, *by):
     for adjust in (True, False):
         yield from statsmodels(model, "cluster", f"{groups(by)}, use_correction={adjust}", cluster(by, adjust))
+    options = f"{groups(by)}, df_correction=False"
+    yield from statsmodels(model, "cluster", options, cluster(by, True, df="residual"), asked=(True,))
 
 
 def jackknifed(model, by):
