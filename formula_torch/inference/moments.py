@@ -20,7 +20,7 @@ __all__ = ["Covariance", "Estimator", "Labels", "Moments", "Scores", "blanked", 
 MOVED = 1e-8
 
 
-# Share of the terms of a sum that cancellation leaves of zero.
+# What rounding in the sums of scores leaves of a variance of zero, as a share of the largest.
 ROUNDING = 1e-13
 
 
@@ -129,7 +129,7 @@ class Moments:
         A variance that is no more than the rounding of the terms it is summed from is zero.
         """
         matrix = self.lift @ meat @ self.lift.T
-        terms = np.sum((np.abs(self.lift) @ np.abs(meat)) * np.abs(self.lift), axis=1)
+        terms = np.abs(meat).max(initial=0.0) * np.sum(self.lift**2, axis=1)
         nothing = np.abs(np.diag(matrix)) < ROUNDING * terms
         matrix[nothing], matrix[:, nothing] = 0.0, 0.0
         return matrix
