@@ -56,9 +56,9 @@ class Estimates(ABC):
     # -- coefficients -----------------------------------------------------------------------------
 
     @property
+    @abstractmethod
     def names(self) -> tuple[str, ...]:
         """Coefficient names."""
-        return self.recipe.column_names
 
     @property
     def _dropped(self) -> str:

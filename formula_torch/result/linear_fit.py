@@ -14,15 +14,15 @@ from formula_torch.inference.margins import IDENTITY, MeanFunction
 from formula_torch.inference.moments import Moments
 from formula_torch.inference.residuals import ResidualStatistics, residual_statistics
 from formula_torch.models.linear import LinearModel
-from formula_torch.result.fit import Fit
 from formula_torch.result.linear_moments import linear_moments, row_scores
+from formula_torch.result.predictor_fit import PredictorFit
 from formula_torch.solvers.least_squares import LeastSquares
 
 __all__ = ["LinearFit"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class LinearFit(Fit):
+class LinearFit(PredictorFit):
     """A fit by least squares: what tests and tables of regressions build on.
 
     Parameters

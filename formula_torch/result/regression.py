@@ -38,9 +38,10 @@ class RegressionFit(RegressionPlots, Predictions, AnovaTables, Diagnostics, Resa
         Estimates                   params, bse, pvalues, conf_int, cov_params
         ├── HypothesisTests         t_test, f_test, wald_test, wald_test_terms
         ├── Combinations            lincom, nlcom, confint
-        ├── Margins                 marginal_effects, average_predictions, get_margeff
-        └── Plots                   plot, plot_coefficients
-            └── Fit                 all of these; predict, with_vcov, update
+        ├── Plots                   plot, plot_coefficients
+        │   └── Fit                 all of these; with_vcov, update
+        └── Margins                 marginal_effects, average_predictions, get_margeff
+            └── PredictorFit        and Fit; predict
                 └── LinearFit       solution and model; nobs, ssr, scale, llf, resid
                     ├── Comparisons         compare_f_test, compare_lr_test, compare_lm_test
                     │   └── AnovaTables     anova
