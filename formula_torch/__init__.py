@@ -17,15 +17,17 @@ if TYPE_CHECKING:
     from formula_torch.inference import vcov
     from formula_torch.inference.multiplicity import adjust_pvalues
     from formula_torch.present.plots.coefficients import plot_coefficients
-    from formula_torch.result import Fit, RegressionFit
+    from formula_torch.result import Fit, RegressionFit, TrajectoryFit
     from formula_torch.result.anova import anova
     from formula_torch.select import compare
+    from formula_torch.trajectories import traj
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Fit",
     "RegressionFit",
+    "TrajectoryFit",
     "__version__",
     "adjust_pvalues",
     "anova",
@@ -34,16 +36,19 @@ __all__ = [
     "errors",
     "fit",
     "plot_coefficients",
+    "traj",
     "vcov",
 ]
 
 _HOME = {
     "Fit": "formula_torch.result",
     "RegressionFit": "formula_torch.result",
+    "TrajectoryFit": "formula_torch.result",
     "adjust_pvalues": "formula_torch.inference.multiplicity",
     "anova": "formula_torch.result.anova",
     "compare": "formula_torch.select",
     "fit": "formula_torch.api",
+    "traj": "formula_torch.trajectories",
     "plot_coefficients": "formula_torch.present.plots.coefficients",
 }
 _MODULES = {

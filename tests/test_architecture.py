@@ -17,6 +17,7 @@ FLOORS = {
     "numerics": 1,
     "data": 2,
     "design": 2,
+    "families": 2,
     "formula": 3,
     "models": 4,
     "solvers": 4,
@@ -26,6 +27,7 @@ FLOORS = {
     "select": 6,
     "api": 7,
     "datasets": 7,
+    "trajectories": 7,
     "__main__": 8,
     "smf": 8,
 }

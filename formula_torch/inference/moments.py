@@ -102,7 +102,8 @@ class Moments:
         Dispersion for tests: ssr / df_resid in least squares.
     dispersion : float
         Dispersion at the maximum of the likelihood: ssr / n in least squares.
-    n_obs, df_resid : float
+    n_obs, n_params, df_resid : float
+        Observations, estimated coefficients, and degrees of freedom of t (infinite: the normal).
     scores : callable
         Returns the scores; they need the rows.
     labels : callable
@@ -114,14 +115,10 @@ class Moments:
     scale: float
     dispersion: float
     n_obs: float
+    n_params: float
     df_resid: float
     scores: Callable[[], Scores]
     labels: Callable[[Any, str], Labels]
-
-    @property
-    def n_params(self) -> float:
-        """Number of estimated coefficients."""
-        return self.n_obs - self.df_resid
 
     def sandwich(self, meat: np.ndarray) -> np.ndarray:
         """Covariance of the coefficients from that of the summed scores, shape (k, k).

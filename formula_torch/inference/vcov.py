@@ -71,8 +71,14 @@ PARAMETRISED: dict[str, Callable[[Any], Estimator]] = {
 }
 
 
-def resolve_vcov(given: Any) -> Estimator:
+def resolve_vcov(given: Any, robust: Estimator | None = None) -> Estimator:
     """Read a covariance: a spelling, ``{"cluster": "state"}``, an estimator, or a matrix.
+
+    Parameters
+    ----------
+    given : str, dict, estimator or array
+    robust : Estimator, optional
+        What ``"robust"`` means for the model; by default HC1.
 
     Raises
     ------
@@ -86,6 +92,8 @@ def resolve_vcov(given: Any) -> Estimator:
     """
     if isinstance(given, (np.ndarray, pd.DataFrame)):
         return Given(np.asarray(given))
+    if robust is not None and isinstance(given, str) and given.lower() == "robust":
+        return robust
     if isinstance(given, str) and given.lower() in _LOWER:
         return _LOWER[given.lower()]()
     if any(given is made for made in COVARIANCES.values()):

@@ -2,5 +2,6 @@
 
 from formula_torch.result.fit import Fit
 from formula_torch.result.regression import RegressionFit
+from formula_torch.result.trajectory import TrajectoryFit
 
-__all__ = ["Fit", "RegressionFit"]
+__all__ = ["Fit", "RegressionFit", "TrajectoryFit"]

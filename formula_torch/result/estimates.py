@@ -84,9 +84,15 @@ class Estimates(ABC):
         return self._series(t_ratio(self.coefficients, self.bse.to_numpy()))
 
     @property
+    def positive(self) -> np.ndarray:
+        """Parameters that cannot be zero, as standard deviations, bool of shape (k,)."""
+        return np.zeros(len(self.names), dtype=bool)
+
+    @property
     def pvalues(self) -> pd.Series:
-        """Two-sided p-values of the hypotheses that a coefficient is zero."""
-        return self._series(t_two_sided(self.tvalues.to_numpy(), self.covariance.df))
+        """Two-sided p-values of the hypotheses that a coefficient is zero; NaN where it cannot be."""
+        found = t_two_sided(self.tvalues.to_numpy(), self.covariance.df)
+        return self._series(np.where(self.positive, np.nan, found))
 
     @property
     def use_t(self) -> bool:
@@ -128,6 +134,11 @@ class Estimates(ABC):
             `alpha` does not lie between 0 and 1.
         """
         low, high = t_interval(self.params, self.bse, alpha, self.covariance.df)
+        if self.positive.any():
+            # Through the logarithm, whose error is std. error / estimate.
+            logs, errors = np.log(self.params[self.positive]), (self.bse / self.params)[self.positive]
+            bounds = t_interval(logs, errors, alpha, self.covariance.df)
+            low[self.positive], high[self.positive] = (np.exp(bound) for bound in bounds)
         return pd.DataFrame({0: low, 1: high})
 
     @property

@@ -10,7 +10,8 @@ import numpy as np
 
 from formula_torch.errors import DataRemovedError, UnknownNameError
 from formula_torch.formula.dialect import fill_dots
-from formula_torch.inference.moments import Moments
+from formula_torch.inference.covariance import HC1
+from formula_torch.inference.moments import Estimator, Moments
 from formula_torch.inference.vcov import estimate, resolve_vcov
 from formula_torch.result.combinations import Combinations
 from formula_torch.result.estimates import Estimates
@@ -32,6 +33,11 @@ class Fit(Plots, HypothesisTests, Combinations, Estimates):
     @abstractmethod
     def moments(self) -> Moments:
         """What covariance estimators see of this fit."""
+
+    @property
+    def robust_estimator(self) -> Estimator:
+        """What ``vcov="robust"`` means here."""
+        return HC1()
 
     def with_vcov(self, vcov: Any, use_t: bool | None = None) -> Self:
         """Return the same fit with another covariance of its coefficients; nothing is fitted again.
@@ -60,7 +66,7 @@ class Fit(Plots, HypothesisTests, Combinations, Estimates):
         >>> fit.with_vcov("HC1").bse.round(4).to_dict()
         {'Intercept': 1.4414, 'private': 0.2477, 'age': 0.0188}
         """
-        return replace(self, covariance=estimate(resolve_vcov(vcov), self.moments(), use_t))
+        return replace(self, covariance=estimate(resolve_vcov(vcov, self.robust_estimator), self.moments(), use_t))
 
     # -- life -------------------------------------------------------------------------------------
 
@@ -93,6 +99,8 @@ class Fit(Plots, HypothesisTests, Combinations, Estimates):
         'log(drvisits + 1) ~ age + I(age ** 2)'
         """
         text = fill_dots(formula, self.recipe.written)
+        if self.recipe.formula.second and "|" not in text:
+            text += " | " + " + ".join(self.recipe.formula.second)
         if self.call.refit is None:
             raise DataRemovedError("this result was unpickled or stripped; fit again instead of updating.")
         self.held_rows("update").verify()

@@ -35,6 +35,7 @@ def linear_moments(
         scale=model.scale(solution.ssr, solution.rank) * unit,
         dispersion=solution.ssr / model.n_obs * unit,
         n_obs=model.n_obs,
+        n_params=float(solution.rank),
         df_resid=model.n_obs - solution.rank,
         scores=scores,
         labels=labels,

@@ -1,0 +1,115 @@
+"""A mixture as the objective that a batch of Newton climbs sees: free coordinates, safe steps, EM to the rescue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from formula_torch.models.expectation import em_step, maximised
+from formula_torch.models.mixture import Mixture
+
+__all__ = ["Ascent"]
+
+# Newton's step may move a linear predictor by this multiple of one more than its size.
+LONGEST_MOVE = 3.0
+RESCUE_STEPS = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Ascent:
+    """The log-likelihood of a mixture in its free directions.
+
+    Parameters
+    ----------
+    mixture : Mixture
+    """
+
+    mixture: Mixture
+
+    def value(self, theta: Tensor) -> Tensor:
+        """Log-likelihoods, shape (B,)."""
+        return self.mixture.loglik(theta)
+
+    def derivatives(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Log-likelihoods, gradients (B, P) and Hessians (B, P, P)."""
+        at, free = self.mixture(theta), self.mixture.free
+        found = self.mixture.louis(theta, at)
+        return at.value, found.gradient @ free, free.mT @ found.hessian @ free
+
+    def moved(self, theta: Tensor, step: Tensor) -> Tensor:
+        """Points after steps of shape (B, P)."""
+        return theta + (step @ self.mixture.free.mT).reshape(theta.shape)
+
+    def longest(self, theta: Tensor, step: Tensor) -> Tensor:
+        """Share of each step that moves no linear predictor too far, shape (B,)."""
+        layout, beta = self.mixture.units.layout, self.mixture.beta
+        before = layout.predictor(beta(theta))
+        move = (layout.predictor(beta(self.moved(theta, step))) - before).abs() / (1 + before.abs())
+        return LONGEST_MOVE / move.amax((1, 2)).clamp(min=LONGEST_MOVE)
+
+    def improved(self, theta: Tensor, steps: int) -> Tensor:
+        """Some steps of EM."""
+        for _ in range(steps):
+            theta = em_step(self.mixture, theta)
+        return theta
+
+    def rescue(self, theta: Tensor) -> Tensor:
+        """A few steps of EM."""
+        return self.improved(theta, RESCUE_STEPS)
+
+    def neighbours(self, theta: Tensor, generator: torch.Generator) -> Tensor:
+        """Other places to begin from one solution, shape (K (K - 1) + 2 K, K, D).
+
+        Merge two groups and split a third; and give a group's place to the units that fit worst.
+        """
+        return _neighbours(self.mixture, theta, generator)
+
+
+# Share of the units that a group of outliers begins with.
+OUTLIERS = (0.03, 0.1)
+
+
+def _neighbours(mixture: Mixture, theta: Tensor, generator: torch.Generator) -> Tensor:
+    at, groups = mixture(theta[None]), mixture.groups
+    posterior = at.posterior[0]
+    allocations = [
+        _split(mixture, theta, posterior, emptied, divided, generator)
+        for emptied in range(groups)
+        for divided in range(groups)
+        if emptied != divided
+    ]
+    worst = (at.unit_loglik[0] / mixture.units.rows).argsort()
+    allocations += [_outliers(posterior, emptied, worst, share) for emptied in range(groups) for share in OUTLIERS]
+    several = theta.expand(len(allocations), *theta.shape)
+    return maximised(mixture, several, mixture(several).with_posterior(torch.stack(allocations)))
+
+
+def _merged(posterior: Tensor, emptied: int) -> Tensor:
+    """Give the units of a group to the others, as these would have them."""
+    rest = posterior.clone()
+    rest[emptied] = 0.0
+    return rest / rest.sum(0).clamp(min=1e-300)
+
+
+def _split(
+    mixture: Mixture, theta: Tensor, posterior: Tensor, emptied: int, divided: int, generator: torch.Generator
+) -> Tensor:
+    """Empty one group into the others and divide another along a random direction of its units' scores."""
+    moved = _merged(posterior, emptied)
+    scores = mixture.complete_scores(theta[None], mixture(theta[None]))[0, divided, : mixture.p]
+    direction = torch.randn(mixture.p, generator=generator, dtype=theta.dtype)
+    side = direction @ (scores / scores.std(-1, keepdim=True).clamp(min=1e-300))
+    upper = (side > side.median()).to(theta.dtype)
+    moved[emptied] = moved[divided] * upper
+    moved[divided] = moved[divided] * (1 - upper)
+    return 0.95 * moved + 0.05 / mixture.groups
+
+
+def _outliers(posterior: Tensor, emptied: int, worst: Tensor, share: float) -> Tensor:
+    moved = _merged(posterior, emptied)
+    chosen = worst[: max(1, int(share * len(worst)))]
+    moved[:, chosen] = 0.0
+    moved[emptied, chosen] = 1.0
+    return 0.98 * moved + 0.02 / posterior.shape[0]
