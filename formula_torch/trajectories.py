@@ -35,6 +35,7 @@ from formula_torch.result.rows import Rows
 from formula_torch.result.trajectory import ROW, Search, TrajectoryFit, by_unit
 from formula_torch.solvers.least_squares import LeastSquares, least_squares
 from formula_torch.solvers.multistart import Found, search
+from formula_torch.solvers.newton import climb
 
 __all__ = ["traj"]
 
@@ -43,6 +44,10 @@ DISPERSIONS = ("common", "group")
 FEW_UNITS = 5
 # Newton's decrement above which a climb has not arrived.
 UNFINISHED = 1e-6
+# Above so many distinct units starts are climbed on a sample of them.
+MANY_UNITS = 3_000
+SAMPLED_UNITS = 2_000
+SETTLING_STEPS = 3
 # One group of all units is where starts begin; its climb is short.
 POOLED_STEPS = 30
 # An information whose scaled eigenvalues fall to this is singular but for rounding.
@@ -263,8 +268,31 @@ def _searched(asked: _Asked, mixture: Mixture, rows: UnitRows, profile: Tensor) 
     first = torch.zeros(mixture.units.n, dtype=torch.int64)
     first[profile.flip(0)] = torch.arange(len(profile)).flip(0)
     found = features(rows, asked.family)[first]
+    if mixture.units.n > MANY_UNITS:
+        return _screened(asked, mixture, found, pooled[0, 0], generator)
     partitions = memberships(found, mixture.units.weights, asked.groups, asked.starts, generator)
     return search(Ascent(mixture), started(mixture, pooled[0, 0], partitions), generator)
+
+
+def _screened(asked: _Asked, mixture: Mixture, found: Tensor, pooled: Tensor, generator: torch.Generator) -> Found:
+    """Search on a sample of the units, and climb on all from the few places that it leaves."""
+    drawn = torch.multinomial(mixture.units.weights, SAMPLED_UNITS, replacement=True, generator=generator)
+    chosen, counts = torch.unique(drawn, return_counts=True)
+    units = replace(mixture.units.take(chosen), weights=counts.to(torch.float64))
+    sample = replace(mixture, units=units)
+    partitions = memberships(found[chosen], units.weights, asked.groups, asked.starts, generator)
+    near = search(Ascent(sample), started(sample, pooled, partitions), generator)
+    whole = climb(Ascent(mixture), Ascent(mixture).improved(near.candidates, SETTLING_STEPS))
+    best = int(whole.value.nan_to_num(nan=-math.inf).argmax())
+    reached = near.values - near.value + float(whole.value[best])
+    return replace(
+        near,
+        theta=whole.theta[best],
+        value=float(whole.value[best]),
+        decrement=float(whole.decrement[best]),
+        curvature=float(whole.curvature[best]),
+        values=reached,
+    )
 
 
 def _ordered(mixture: Mixture, theta: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ NEIGHBOUR_STEPS = 10
 SAME = 1e-6
 PATIENCE = 1
 MOST_ROUNDS = 20
+MOST_CANDIDATES = 3
 
 
 class Searchable(Objective, Protocol):
@@ -47,6 +48,8 @@ class Found:
         How many times a neighbour of the best was better.
     iterations : int
         Of the climb from the starts.
+    candidates : Tensor
+        The best, and where other starts ended that are not the same.
     """
 
     theta: Tensor
@@ -56,6 +59,7 @@ class Found:
     values: Tensor
     moves: int
     iterations: int
+    candidates: Tensor
 
     @property
     def replicated(self) -> int:
@@ -91,7 +95,17 @@ def search(objective: Searchable, starts: Tensor, generator: torch.Generator, pa
         first.value.sort(descending=True).values,
         moves,
         first.iterations,
+        torch.cat([best.theta, _distinct(first)]),
     )
+
+
+def _distinct(found: Climb) -> Tensor:
+    """The best few ends of a batch that differ in value."""
+    order = found.value.nan_to_num(nan=-torch.inf).argsort(descending=True)
+    values = found.value[order]
+    apart = torch.ones_like(values, dtype=torch.bool)
+    apart[1:] = (values[:-1] - values[1:]).abs() > SAME * values[:-1].abs()
+    return found.theta[order[apart][:MOST_CANDIDATES]]
 
 
 def _best(found: Climb) -> Climb:
