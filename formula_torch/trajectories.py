@@ -360,7 +360,7 @@ def _result(
     at = mixture(theta[None])
     values, jacobian = basis.parameters(mixture, theta)
     n_units, problem = float(units.weights.sum()), asked.problem
-    moments = _moments(mixture, theta, jacobian, n_units, units, rows, call)
+    moments = _moments(mixture, theta, jacobian, units, profile, rows, call)
     posterior = pd.DataFrame(
         at.posterior[0][:, profile].mT.numpy(),
         index=units.index,
@@ -391,7 +391,7 @@ def _result(
 
 
 def _moments(
-    mixture: Mixture, theta: Tensor, jacobian: np.ndarray, n_units: float, units: _Membership, rows: Rows, call: Call
+    mixture: Mixture, theta: Tensor, jacobian: np.ndarray, units: _Membership, profile: Tensor, rows: Rows, call: Call
 ) -> Moments:
     """Observed information of the units in the directions that are free, and their scores."""
     free = mixture.free
@@ -407,14 +407,14 @@ def _moments(
 
     def scores() -> DenseScores:
         own = mixture.unit_scores(theta[None])[0].mT @ whiten
-        return DenseScores(own.numpy(), mixture.units.weights.numpy())
+        return DenseScores(own[profile].numpy(), units.weights.numpy())
 
     return Moments(
         bread=lift @ lift.T,
         lift=lift,
         scale=1.0,
         dispersion=1.0,
-        n_obs=n_units,
+        n_obs=float(units.weights.sum()),
         n_params=float(free.shape[1]),
         df_resid=math.inf,
         scores=scores,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
@@ -135,9 +136,10 @@ def _equal_columns(keys: Tensor) -> tuple[Tensor, Tensor]:
     Columns are compared by a hash of their bits, and the hash by the columns themselves.
     """
     bits = keys.contiguous().view(torch.int64).numpy()
-    odd = np.random.default_rng(0).integers(0, 2**62, len(bits)) * 2 + 1
-    with np.errstate(over="ignore"):
-        hashed = (bits * odd[:, None]).sum(0)
+    hashed = np.zeros(bits.shape[1], dtype=np.uint64)
+    for row in bits:
+        # A sum of rows would forget their order: each is mixed into the hash of those before.
+        hashed = pd.util.hash_array(hashed ^ row.view(np.uint64))
     _, first, profile = np.unique(hashed, return_index=True, return_inverse=True)
     if not np.array_equal(bits, bits[:, first[profile]]):
         return torch.arange(keys.shape[1]), torch.arange(keys.shape[1])

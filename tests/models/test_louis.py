@@ -1,0 +1,133 @@
+"""The closed forms of a mixture against automatic differentiation, and the layouts against one another."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch.func import grad, hessian
+
+from formula_torch.families import BERNOULLI, GAUSSIAN, POISSON
+from formula_torch.models.compress import UnitRows, compressed
+from formula_torch.models.expectation import em_step
+from formula_torch.models.mixture import Mixture
+
+FAMILIES = [GAUSSIAN, POISSON, BERNOULLI]
+GROUPS = 3
+
+
+def simulated(family, balanced: bool, offset: bool = False) -> UnitRows:
+    draw = np.random.default_rng(4)
+    n, times = 40, np.arange(6.0)
+    unit, t = np.repeat(np.arange(n), 6), np.tile(times, n)
+    kept = np.ones(len(t), dtype=bool) if balanced else draw.random(len(t)) > 0.25
+    kept[::6] = True
+    unit, t = unit[kept], t[kept]
+    x = torch.from_numpy(np.column_stack([np.ones_like(t), t / 3 - 1, (t / 3 - 1) ** 2]))
+    eta = 0.5 + 0.6 * (unit % 3) + 0.3 * t / 6
+    y = {"gaussian": lambda: eta + draw.normal(size=len(t)), "poisson": lambda: draw.poisson(np.exp(eta))}.get(
+        family.name, lambda: draw.random(len(t)) < 1 / (1 + np.exp(-eta))
+    )()
+    shift = torch.from_numpy(draw.normal(size=len(t)) * 0.3) if offset else None
+    cells = torch.from_numpy(t.astype(np.int64)) if not offset else torch.arange(len(t))
+    return UnitRows(x, torch.from_numpy(np.asarray(y, float)), torch.from_numpy(unit), n, cells, shift)
+
+
+def mixture_of(family, rows: UnitRows, m: int = 1) -> Mixture:
+    draw = torch.Generator().manual_seed(2)
+    weights = torch.rand(rows.n_units, generator=draw, dtype=torch.float64) + 0.5
+    z = torch.cat([torch.ones(1, rows.n_units), torch.randn(m - 1, rows.n_units, generator=draw)]).double()
+    units, _ = compressed(rows, family, weights, z)
+    size = 3 + int(family.dispersed) + m
+    return Mixture(units, family, GROUPS, torch.eye(GROUPS * size, dtype=torch.float64), common=False)
+
+
+def somewhere(mixture: Mixture, seed: int = 1) -> torch.Tensor:
+    draw = torch.Generator().manual_seed(seed)
+    return 0.3 * torch.randn(1, GROUPS, mixture.size, generator=draw, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f.name)
+@pytest.mark.parametrize("kind", ["balanced", "unbalanced", "offset"])
+def test_value_equals_the_sum_over_rows(family, kind) -> None:
+    rows = simulated(family, kind == "balanced", kind == "offset")
+    mixture = mixture_of(family, rows)
+    theta = somewhere(mixture)
+    x, y, unit = rows.x.numpy(), rows.y.numpy(), rows.unit.numpy()
+    shift = 0.0 if rows.offset is None else rows.offset.numpy()
+    weights = torch.rand(rows.n_units, generator=torch.Generator().manual_seed(2), dtype=torch.float64).numpy() + 0.5
+    parts = theta[0].numpy()
+    share = np.exp(parts[:, -1]) / np.exp(parts[:, -1]).sum()
+    density = np.zeros((GROUPS, rows.n_units))
+    for g in range(GROUPS):
+        eta = x @ parts[g, :3] + shift
+        if family is GAUSSIAN:
+            sigma = math.exp(parts[g, 3])
+            each = -0.5 * math.log(2 * math.pi) - math.log(sigma) - (y - eta) ** 2 / (2 * sigma**2)
+        elif family is POISSON:
+            each = y * eta - np.exp(eta) - np.array([math.lgamma(v + 1) for v in y])
+        else:
+            each = y * eta - np.logaddexp(0, eta)
+        density[g] = np.bincount(unit, each, rows.n_units)
+    expected = weights @ np.log(share @ np.exp(density))
+    np.testing.assert_allclose(float(mixture(theta).value), expected, rtol=1e-11)
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f.name)
+@pytest.mark.parametrize("balanced", [True, False])
+@pytest.mark.parametrize("m", [1, 2])
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+def test_derivatives_equal_automatic_ones(family, balanced, m) -> None:
+    mixture = mixture_of(family, simulated(family, balanced), m)
+    theta = somewhere(mixture)
+
+    def value(flat: torch.Tensor) -> torch.Tensor:
+        return mixture(flat.reshape(theta.shape)).value[0]
+
+    found, flat = mixture.louis(theta, mixture(theta)), theta.flatten()
+    exact, curvature = grad(value)(flat), hessian(value)(flat)
+    np.testing.assert_allclose(found.gradient[0], exact, rtol=1e-11, atol=1e-11 * exact.abs().max())
+    np.testing.assert_allclose(found.hessian[0], curvature, rtol=1e-10, atol=1e-11 * curvature.abs().max())
+    summed = (mixture.unit_scores(theta)[0] * mixture.units.weights).sum(-1)
+    np.testing.assert_allclose(summed, exact, rtol=1e-11, atol=1e-11 * exact.abs().max())
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f.name)
+@pytest.mark.parametrize("m", [1, 2])
+def test_em_never_falls(family, m) -> None:
+    mixture = mixture_of(family, simulated(family, balanced=False), m)
+    theta = torch.cat([somewhere(mixture, seed) for seed in range(20)])
+    theta[:, 0, mixture.size - m :] = 0.0
+    before = mixture.loglik(theta)
+    for _ in range(20):
+        theta = em_step(mixture, theta)
+        after = mixture.loglik(theta)
+        assert (after >= before - 1e-9 * before.abs()).all()
+        before = after
+
+
+@pytest.mark.parametrize("family", [POISSON, BERNOULLI], ids=lambda f: f.name)
+@pytest.mark.parametrize("balanced", [True, False])
+def test_joined_units_count_as_themselves(family, balanced) -> None:
+    rows = simulated(family, balanced)
+    repeated = UnitRows(
+        torch.cat([rows.x, rows.x]),
+        torch.cat([rows.y, rows.y]),
+        torch.cat([rows.unit, rows.unit + rows.n_units]),
+        2 * rows.n_units,
+        torch.cat([rows.cells, rows.cells]),
+    )
+    ones = torch.ones(2 * rows.n_units, dtype=torch.float64)
+    units, profile = compressed(repeated, family, ones, ones[None])
+    assert units.n <= rows.n_units
+    assert len(profile) == 2 * rows.n_units
+    single, _ = compressed(rows, family, ones[: rows.n_units], ones[None, : rows.n_units])
+    size = 4
+    free = torch.eye(GROUPS * size, dtype=torch.float64)
+    twice, once = Mixture(units, family, GROUPS, free), Mixture(single, family, GROUPS, free)
+    theta = somewhere(once)
+    np.testing.assert_allclose(twice(theta).value, 2 * once(theta).value, rtol=1e-12)
+    own = twice(theta).posterior[0][:, profile]
+    np.testing.assert_allclose(own[:, : rows.n_units], own[:, rows.n_units :], rtol=1e-12)
