@@ -19,6 +19,7 @@ from formula_torch.errors import DataError, FormulaError, InferenceWarning, chec
 from formula_torch.families import Family, resolve_family
 from formula_torch.formula.dialect import parse
 from formula_torch.formula.learn import Problem, learn
+from formula_torch.inference.covariance import UnitSandwich
 from formula_torch.inference.dense_scores import DenseScores
 from formula_torch.inference.moments import Estimator, Labels, Moments
 from formula_torch.inference.vcov import estimate, resolve_vcov
@@ -32,7 +33,7 @@ from formula_torch.numerics.arrays import as_tensor, threads_for
 from formula_torch.present.messages import fit_notes, fit_warnings
 from formula_torch.result.call import Call, table_reference
 from formula_torch.result.rows import Rows
-from formula_torch.result.trajectory import ROW, Search, TrajectoryFit, by_unit
+from formula_torch.result.trajectory import Search, TrajectoryFit
 from formula_torch.solvers.least_squares import LeastSquares, least_squares
 from formula_torch.solvers.multistart import Found, search
 from formula_torch.solvers.newton import climb
@@ -48,6 +49,8 @@ UNFINISHED = 1e-6
 MANY_UNITS = 3_000
 SAMPLED_UNITS = 2_000
 SETTLING_STEPS = 3
+# A linear predictor of this size is a probability of 0 or 1.
+CERTAIN = 15.0
 # One group of all units is where starts begin; its climb is short.
 POOLED_STEPS = 30
 # An information whose scaled eigenvalues fall to this is singular but for rounding.
@@ -138,13 +141,14 @@ def traj(
     """
     check_known("dispersion", dispersion, DISPERSIONS)
     kind = resolve_family(family)
-    if not isinstance(groups, int) or groups < 1:
+    if isinstance(groups, bool) or not isinstance(groups, (int, np.integer)) or groups < 1:
         raise ValueError(f"groups={groups!r} must be a whole number, 1 or more.")
     if starts < 1:
         raise ValueError(f"starts={starts!r} must be 1 or more.")
-    unit = _second(formula)
-    estimator = resolve_vcov(vcov, by_unit(unit[0] if unit else None))
-    held = [*(c for c in estimator.columns if c != ROW), *unit, *([] if weights is None else [weights])]
+    if not isinstance(seed, (int, np.integer)):
+        raise ValueError(f"seed={seed!r} must be a whole number.")
+    estimator = resolve_vcov(vcov, UnitSandwich())
+    held = [*estimator.columns, *_second(formula), *([] if weights is None else [weights])]
     problem = learn(formula, data, offset=offset, subset=subset, na_action=na_action, functions=functions, hold=held)
     options = {
         "groups": groups,
@@ -182,6 +186,12 @@ def _fitted(asked: _Asked, rows: Rows, call: Call) -> TrajectoryFit:
     for message in fit_warnings(problem, pooled, LinearModel.of(design, "analytic")):
         warnings.warn(message, stacklevel=4)
     units = _Membership.of(problem, rows, asked.weights)
+    if asked.groups > units.count:
+        raise DataError(f"groups={asked.groups}, and the rows used have {units.count} units.")
+    if asked.family.dispersed and (pooled.constant_response or pooled.perfect):
+        raise DataError(
+            f"`{problem.recipe.response_name}` does not vary about one curve: the likelihood has no maximum."
+        )
     shift = float(y.mean()) if asked.family.dispersed and design.constant is not None else 0.0
     unit_rows = _unit_rows(design, y - shift, pooled.coordinates, units)
     statistics, profile = compressed(
@@ -366,7 +376,7 @@ def _result(
         index=units.index,
         columns=pd.RangeIndex(1, asked.groups + 1, name="group"),
     )
-    _warn(asked, found, posterior, units)
+    _warn(asked, found, posterior, units, float(at.predictor.abs().max()))
     return TrajectoryFit(
         recipe=problem.recipe,
         coefficients=values,
@@ -424,8 +434,8 @@ def _moments(
 
 def _labels_of_units(units: _Membership, rows: Rows, call: Call, given: Any, what: str) -> Labels:
     """Read clusters of units; a unit must not lie in two."""
-    if given in (ROW, units.name):
-        return Labels(units.name or ROW, np.arange(units.count), units.count)
+    if isinstance(given, str) and given == units.name:
+        return Labels(given, np.arange(units.count), units.count)
     labels = rows.labels(given, what, call.find_table)
     first = np.zeros(units.count, dtype=np.int64)
     first[units.codes[::-1]] = np.arange(len(units.codes))[::-1]
@@ -439,7 +449,7 @@ def _search(found: Found) -> Search:
     return Search(len(found.values), found.replicated, runner_up, found.moves, found.decrement, found.curvature)
 
 
-def _warn(asked: _Asked, found: Found, posterior: pd.DataFrame, units: _Membership) -> None:
+def _warn(asked: _Asked, found: Found, posterior: pd.DataFrame, units: _Membership, steepest: float) -> None:
     """Say what a user must know of the solution."""
     sizes = units.weights.numpy() @ posterior.to_numpy()
     small = [g for g, size in enumerate(sizes, 1) if size < FEW_UNITS]
@@ -452,6 +462,11 @@ def _warn(asked: _Asked, found: Found, posterior: pd.DataFrame, units: _Membersh
         _say(
             "not all parameters are identified at the solution (the information is singular, or a coefficient runs off "
             "to infinity): their errors are NaN. Try fewer groups, or a simpler curve."
+        )
+    if not (asked.family.dispersed or asked.family.exponential) and steepest > CERTAIN:
+        _say(
+            "in a group the response is always 0, or always 1, at some times: its curve runs off to infinity, and its "
+            "coefficients and their errors have no meaning. Try fewer groups, or a simpler curve."
         )
     if found.replicated == 1 and found.moves == 0 and asked.starts > 1 and asked.groups > 1:
         _say(f"only one of {asked.starts} starts reached the best value; try starts={5 * asked.starts}.")

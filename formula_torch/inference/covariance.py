@@ -14,7 +14,7 @@ from formula_torch.errors import DataError, InferenceWarning, check_known
 from formula_torch.inference.moments import Covariance, Moments, Scores, moved_along
 from formula_torch.inference.small_sample import by_parameters
 
-__all__ = ["HC", "HC0", "HC1", "HC2", "HC3", "HC4", "HC5", "HC_KINDS", "IID", "OPG", "Given", "HC4m"]
+__all__ = ["HC", "HC0", "HC1", "HC2", "HC3", "HC4", "HC5", "HC_KINDS", "IID", "OPG", "Given", "HC4m", "UnitSandwich"]
 
 
 @dataclass(frozen=True)
@@ -144,6 +144,22 @@ HC3 = partial(HC, "HC3")
 HC4 = partial(HC, "HC4")
 HC4m = partial(HC, "HC4m")
 HC5 = partial(HC, "HC5")
+
+
+@dataclass(frozen=True)
+class UnitSandwich:
+    """Independent units of any distribution: B (sum_u w_u s_u s_u') B n / (n - 1), t with n - 1 degrees of freedom.
+
+    A unit of weight w stands for w units.
+    """
+
+    columns = ()
+
+    def __call__(self, moments: Moments) -> Covariance:
+        """Estimate the covariance of the coefficients."""
+        n = moments.n_obs
+        note = "Standard Errors are robust to dependence within units (sandwich by unit, factor n/(n-1))."
+        return Covariance(n / (n - 1) * moments.sandwich(moments.scores().outer()), n - 1, "robust", note)
 
 
 @dataclass(frozen=True)

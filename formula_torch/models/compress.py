@@ -127,7 +127,7 @@ def _joined(units: Units, rows: UnitRows, family: Family) -> tuple[Units, Tensor
         return units, apart
     # What holds no parameter adds to the log-likelihood, and may differ within a profile.
     weights, total = (segment_sum(v, profile, len(first)) for v in (units.weights, units.weights * units.base))
-    return replace(units.take(first), weights=weights, base=total / weights), profile
+    return replace(units.take(first), weights=weights, base=torch.where(weights > 0, total / weights, 0.0)), profile
 
 
 def _equal_columns(keys: Tensor) -> tuple[Tensor, Tensor]:

@@ -14,7 +14,7 @@ import torch
 from formula_torch.data import as_frame
 from formula_torch.errors import DataError, DataRemovedError
 from formula_torch.families import Family
-from formula_torch.inference.clustered import Cluster
+from formula_torch.inference.covariance import UnitSandwich
 from formula_torch.inference.moments import Estimator, Moments
 from formula_torch.numerics.intervals import standard_errors, t_interval
 from formula_torch.result.fit import Fit
@@ -22,10 +22,7 @@ from formula_torch.result.fit import Fit
 if TYPE_CHECKING:
     from formula_torch.present.table import Summary
 
-__all__ = ["ROW", "Search", "TrajectoryFit", "by_unit"]
-
-# The name under which rows that are units of their own are known.
-ROW = "row"
+__all__ = ["Search", "TrajectoryFit"]
 
 
 @dataclass(frozen=True)
@@ -120,7 +117,7 @@ class TrajectoryFit(Fit):
     @property
     def robust_estimator(self) -> Estimator:
         """The sandwich by unit, times n / (n - 1)."""
-        return by_unit(self.unit)
+        return UnitSandwich()
 
     @property
     def positive(self) -> np.ndarray:
@@ -283,8 +280,7 @@ class TrajectoryFit(Fit):
     def fittedvalues(self) -> pd.Series:
         """Means of the rows, weighted by the posterior of their units, on the user's index."""
         frame = self.held_rows("fittedvalues").used_frame()
-        codes, units = _unit_codes(frame, self.unit)
-        weights = self.posterior.loc[units].to_numpy()[codes]
+        weights = self.posterior.to_numpy()[_unit_codes(frame, self.unit)[0]]
         return self._row_series((weights.T * self._means(frame)).sum(axis=0))
 
     @property
@@ -315,11 +311,6 @@ class TrajectoryFit(Fit):
         return trajectory_summary(self, alpha)
 
 
-def by_unit(unit: str | None) -> Estimator:
-    """Return the sandwich by unit, times n / (n - 1)."""
-    return Cluster(ROW if unit is None else unit, adjust="clusters")
-
-
 def _removed(*_: Any) -> NoReturn:
     raise DataRemovedError("this covariance needs the units, which this result no longer holds; fit again.")
 
@@ -331,7 +322,7 @@ def _expit(x: np.ndarray) -> np.ndarray:
 def _unit_codes(frame: Any, unit: str | None) -> tuple[np.ndarray, pd.Index]:
     """Number the units of a table in the order of their identifiers, which come back as an index."""
     if unit is None:
-        return np.arange(frame.n_rows), pd.RangeIndex(frame.n_rows)
+        return np.arange(frame.n_rows), pd.RangeIndex(frame.n_rows) if frame.index is None else frame.index
     codes, count = frame.column(unit).labels()
     first = np.zeros(count, dtype=np.int64)
     first[codes[::-1]] = np.arange(len(codes))[::-1]
