@@ -238,6 +238,13 @@ def test_missing_rows_leave_and_are_counted() -> None:
         (lambda d: d.rename(columns={"id": "ID"}), {"groups": 2}, ft.errors.UnknownNameError, "did you mean `ID`"),
         (lambda d: d.assign(id=d["id"].where(d["t"] > 0)), {"groups": 2}, ft.errors.DataError, "`id`.*missing in"),
         (lambda d: d, {"groups": 2, "vcov": "HC3"}, ft.errors.DataError, "vcov='robust'"),
+        (
+            lambda d: d.assign(w=-1.0),
+            {"groups": 2, "weights": "w"},
+            ft.errors.DataError,
+            "`w` holds weights that are neg",
+        ),
+        (lambda d: d.assign(c=1), {"groups": 2, "vcov": {"cluster": "c"}}, ft.errors.DataError, "at least 2 clusters"),
         (lambda d: d, {"groups": 2, "vcov": {"cluster": "t"}}, ft.errors.DataError, "`t` varies within"),
     ],
 )
