@@ -94,6 +94,15 @@ class Frame:
             table = self.table.filter(nw.new_series("keep", keep, backend=self.table.implementation))
         return replace(self, table=table, index=None if self.index is None else self.index[keep], mutable=False)
 
+    def take(self, rows: np.ndarray) -> Frame:
+        """Return the frame of some rows, by position, in the order given."""
+        native = self.table.to_native()
+        if isinstance(native, pd.DataFrame):
+            table = nw.from_native(native.iloc[rows], eager_only=True)
+        else:
+            table = self.table[rows]
+        return replace(self, table=table, index=None if self.index is None else self.index[rows], mutable=False)
+
     def checksum(self, arrays: Iterable[np.ndarray] = ()) -> int:
         """Fingerprint of the columns and of further arrays, to notice a change in place."""
         total = 1

@@ -19,7 +19,7 @@ from formula_torch.formula.encode import Encoding, Levels, Monomial, assemble, c
 from formula_torch.formula.evaluate import Evaluator
 from formula_torch.formula.monomials import monomials
 from formula_torch.formula.recipe import Functions, Recipe, response_numbers, truth_numbers
-from formula_torch.formula.sample import Ledger, Sample, row_values
+from formula_torch.formula.sample import Ledger, Sample, log_exposure, row_values
 from formula_torch.formula.terms import structure, used_factors
 from formula_torch.formula.values import Basis, Coded
 from formula_torch.numerics.arrays import as_tensor
@@ -56,11 +56,13 @@ def learn(
     *,
     weights: Any = None,
     offset: Any = None,
+    exposure: Any = None,
     subset: Any = None,
     na_action: str = "drop",
     functions: Functions | None = None,
     conventions: Conventions = OURS,
     hold: Iterable[str] = (),
+    response: bool = True,
 ) -> Problem:
     """Evaluate a formula on data, drop the rows it cannot use, and learn what to remember.
 
@@ -69,7 +71,8 @@ def learn(
     formula : str
     data : table
         pandas, polars, pyarrow, or a dict of columns.
-    weights, offset : str or array of shape (n,), optional
+    weights, offset, exposure : str or array of shape (n,), optional
+        The logarithm of the exposure is added to the offset.
     subset : str or array of bool, shape (n,), optional
         An expression of the formula language (``"age > 70"``), a column's name, or a mask.
     na_action : {"drop", "raise"}
@@ -79,6 +82,8 @@ def learn(
         What follows patsy rather than R.
     hold : iterable of str
         Further columns to keep beside those that the formula reads.
+    response : bool
+        Whether there must be a response; else there must be none.
 
     Raises
     ------
@@ -93,10 +98,11 @@ def learn(
     mask = _subset_mask(subset, whole, functions)
     frame = whole if mask is None else whole.filter(mask)
     parsed = parse(formula, lambda taken: _dot(whole, taken))
-    if parsed.response is None:
-        raise FormulaError(f"the formula {formula!r} has no response; write it as 'response ~ terms'.")
+    if (parsed.response is None) == response:
+        wrong = "has no response; write it as 'response ~ terms'" if response else "must have nothing before `~`"
+        raise FormulaError(f"the formula {formula!r} {wrong}.")
 
-    given = {"weights": weights, "offset": offset}
+    given = {"weights": weights, "offset": offset, "exposure": exposure}
     rows = {k: _row_argument(v, whole, mask, k) for k, v in given.items() if v is not None}
     evaluation = _Evaluation(frame, parsed, functions, rows, conventions)
     evaluation.ledger.check(na_action, frame.n_rows)
@@ -158,13 +164,13 @@ class _Evaluation:
         rows: dict[str, np.ndarray],
         conventions: Conventions,
     ) -> None:
-        assert formula.response is not None
         self.frame, self.formula, self.rows, self.conventions = frame, formula, rows, conventions
         self.ledger = Ledger(frame)
         self.evaluator = Evaluator(frame, functions, conventions=conventions)
         self.columns: set[str] = set()
-        response = self._evaluate(formula.response)
-        self.y = response_numbers(response, formula.response.text)
+        self.y: np.ndarray | None = None
+        if formula.response is not None:
+            self.y = response_numbers(self._evaluate(formula.response), formula.response.text)
         self.response_columns, self.columns = self.columns, set()
         used = used_factors(formula, conventions)
         self.values = {key: self._value(e) for key, e in formula.expressions.items() if key in used}
@@ -190,9 +196,9 @@ class _Evaluation:
         if found is None:
             return self._evaluate(e)
         monomial = Monomial(e.text, *found)
-        assert self.formula.response is not None
-        if monomial.products == ((self.formula.response.text,),) and self.formula.response.is_column:
-            raise FormulaError(f"in {self.formula.text!r} `{self.formula.response.text}` stands on both sides of `~`.")
+        own = self.formula.response
+        if own is not None and monomial.products == ((own.text,),) and own.is_column:
+            raise FormulaError(f"in {self.formula.text!r} `{own.text}` stands on both sides of `~`.")
         self.columns |= set(monomial.columns)
         self.ledger.note_columns(monomial.columns)
         return monomial
@@ -252,14 +258,16 @@ class _Evaluation:
         return recipe, design, tuple(hints)
 
     def _row_tensors(self, cut: Cut, offsets: tuple[str, ...]) -> dict[str, Any]:
-        assert self.formula.response is not None
-        y = cut.numbers(self.y, self.formula.response.text)
+        response = self.formula.response
+        y = None if self.y is None or response is None else cut.numbers(self.y, response.text)
         parts = [cut.numbers(self.offsets[key], "offset") for key in offsets]
         if "offset" in self.rows:
             parts.append(cut.numbers(self.rows["offset"], "offset"))
+        if "exposure" in self.rows:
+            parts.append(log_exposure(cut.numbers(self.rows["exposure"], "exposure")))
         weights = self.rows.get("weights")
         return {
-            "y": as_tensor(y),
+            "y": None if y is None else as_tensor(y),
             "offset": as_tensor(np.sum(parts, axis=0)) if parts else None,
             "weights": None if weights is None else as_tensor(cut.numbers(weights, "weights")),
         }

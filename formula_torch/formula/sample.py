@@ -12,7 +12,7 @@ import pandas as pd
 from formula_torch.data import Column, Frame, all_finite, read_series
 from formula_torch.errors import DataError
 
-__all__ = ["Ledger", "Sample", "row_labels", "row_values"]
+__all__ = ["Ledger", "Sample", "log_exposure", "row_labels", "row_values"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,6 +207,23 @@ def row_labels(given: Any, frame: Frame, what: str, used: np.ndarray) -> tuple[n
     _refuse_missing(codes, column.name, what, used)
     seen = np.bincount(codes, minlength=count) > 0
     return (np.cumsum(seen) - 1)[codes], int(seen.sum())
+
+
+def log_exposure(values: np.ndarray) -> np.ndarray:
+    """Logarithms of exposures, shape (n,); missing values stay missing.
+
+    Raises
+    ------
+    DataError
+        An exposure is zero or negative.
+    """
+    bad = values <= 0
+    if bad.any():
+        raise DataError(
+            f"exposure is zero or negative in {int(bad.sum())} rows (first: number {int(np.argmax(bad))} of those "
+            "used); it must be positive. Leave these rows out with subset=."
+        )
+    return np.asarray(np.log(values))
 
 
 def _one_way(given: Any, what: str) -> Any:

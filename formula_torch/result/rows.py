@@ -14,7 +14,7 @@ from formula_torch.design import Design
 from formula_torch.errors import DataError, DataRemovedError, UnknownNameError
 from formula_torch.formula.learn import Problem
 from formula_torch.formula.recipe import Recipe
-from formula_torch.formula.sample import Sample, row_labels, row_values
+from formula_torch.formula.sample import Sample, log_exposure, row_labels, row_values
 from formula_torch.inference.moments import Labels
 from formula_torch.numerics.arrays import as_tensor
 
@@ -35,6 +35,8 @@ class Rows:
     weights, offset : str or array or None
         As given: names of columns, or arrays over all rows.
     checksum : int or None
+    exposure : str or array or None
+        As given; its logarithm is part of the offset.
     """
 
     frame: Frame
@@ -42,11 +44,12 @@ class Rows:
     weights: Any
     offset: Any
     checksum: int | None
+    exposure: Any = None
 
     @staticmethod
-    def of(problem: Problem, weights: Any, offset: Any) -> Rows:
+    def of(problem: Problem, weights: Any, offset: Any, exposure: Any = None) -> Rows:
         """Hold what a problem was learned from."""
-        rows = Rows(problem.frame, problem.sample, _held(weights), _held(offset), None)
+        rows = Rows(problem.frame, problem.sample, _held(weights), _held(offset), None, _held(exposure))
         return replace(rows, checksum=rows._fingerprint())
 
     @property
@@ -66,7 +69,7 @@ class Rows:
             raise DataError("the arrays this model was fitted on have been changed since; fit it again.")
 
     def _fingerprint(self) -> int | None:
-        arrays = [a for a in (self.weights, self.offset) if isinstance(a, np.ndarray)]
+        arrays = [a for a in (self.weights, self.offset, self.exposure) if isinstance(a, np.ndarray)]
         if not self.frame.mutable and not arrays:
             return None
         return self.frame.checksum(arrays) if self.frame.mutable else self.frame.only(()).checksum(arrays)
@@ -82,10 +85,10 @@ class Rows:
         self.verify()
         frame = self.used_frame()
         design = recipe.apply(frame)
-        offset = self._values(self.offset, "offset")
-        if offset is not None:
-            own = design.offset
-            design = replace(design, offset=as_tensor(offset) if own is None else own + as_tensor(offset))
+        offset, exposure = self._values(self.offset, "offset"), self._values(self.exposure, "exposure")
+        parts = (offset, None if exposure is None else log_exposure(exposure))
+        for part in (as_tensor(values) for values in parts if values is not None):
+            design = replace(design, offset=part if design.offset is None else design.offset + part)
         weights = self._values(self.weights, "weights")
         return replace(
             design,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from formula_torch.families import Family
-from formula_torch.formula.learn import Problem
 from formula_torch.inference.moments import Estimator
 
 __all__ = ["Asked"]
@@ -13,13 +14,36 @@ __all__ = ["Asked"]
 
 @dataclass(frozen=True, eq=False)
 class Asked:
-    """What was asked for, resolved."""
+    """What was asked for, resolved.
 
-    problem: Problem
+    Parameters
+    ----------
+    family : Family
+    groups : int
+    dispersion, order : str
+    membership : str or None
+        With its ``~``.
+    starts, seed : int
+    estimator : Estimator
+    reference : int
+        From 0.
+    functions : mapping or None
+    """
+
     family: Family
     groups: int
     dispersion: str
-    weights: str | None
+    membership: str | None
     starts: int
     seed: int
     estimator: Estimator
+    order: str
+    reference: int
+    functions: Mapping[str, Callable[..., Any]] | None
+
+    @property
+    def sigmas(self) -> int:
+        """Number of residual standard deviations."""
+        if not self.family.dispersed:
+            return 0
+        return 1 if self.dispersion == "common" else self.groups

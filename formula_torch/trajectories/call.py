@@ -1,39 +1,29 @@
-"""The call: read the data, search, and wrap the answer."""
+"""The call: read what was asked for and the data, and fit."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
-import pandas as pd
-import torch
-from torch import Tensor
 
 from formula_torch.errors import DataError, FormulaError, check_known
 from formula_torch.families import Family, resolve_family
 from formula_torch.formula.dialect import parse
-from formula_torch.formula.learn import learn
+from formula_torch.formula.learn import Problem, learn
 from formula_torch.inference.covariance import UnitSandwich
-from formula_torch.inference.vcov import estimate, resolve_vcov
-from formula_torch.models.compress import compressed
-from formula_torch.models.linear import LinearModel
-from formula_torch.models.mixture import Mixture
+from formula_torch.inference.vcov import resolve_vcov
 from formula_torch.numerics.arrays import threads_for
-from formula_torch.present.messages import fit_notes, fit_warnings
 from formula_torch.result.call import Call, table_reference
 from formula_torch.result.rows import Rows
 from formula_torch.result.trajectory import TrajectoryFit
-from formula_torch.solvers.least_squares import least_squares
-from formula_torch.solvers.multistart import Found
 from formula_torch.trajectories.asked import Asked
-from formula_torch.trajectories.parameters import Parameters, unit_moments
-from formula_torch.trajectories.searching import by_share, mixture_of, searched
-from formula_torch.trajectories.unit_rows import UnitsOfRows, sorted_rows
-from formula_torch.trajectories.verdict import search_report, warn_of
+from formula_torch.trajectories.fitting import fitted
+from formula_torch.trajectories.membership import membership_columns, membership_text, units_without
+from formula_torch.trajectories.searching import ORDERS
+from formula_torch.trajectories.unit_rows import UnitsOfRows
 
 __all__ = ["traj"]
 
@@ -46,11 +36,15 @@ def traj(
     *,
     groups: int,
     family: Family | str = "gaussian",
+    membership: str | None = None,
     dispersion: str = "common",
-    weights: str | None = None,
     offset: Any = None,
+    exposure: Any = None,
+    weights: Any = None,
     vcov: Any = "iid",
     starts: int = 20,
+    order: str = "share",
+    reference: int = 1,
     na_action: str = "drop",
     subset: Any = None,
     functions: Mapping[str, Callable[..., Any]] | None = None,
@@ -58,7 +52,7 @@ def traj(
 ) -> TrajectoryFit:
     """Fit a group-based trajectory model: a finite mixture over units observed repeatedly.
 
-    Maximises sum_u w_u log sum_g pi_g prod_r f(y_r | x_r'beta_g, sigma) over all parameters (Nagin 2005), from many
+    Maximises sum_u w_u log sum_g pi_ug prod_r f(y_r | x_r'beta_g, sigma) over all parameters (Nagin 2005), from many
     starts by EM and Newton, and then from neighbours of the best; errors are from the exact observed information.
 
     Parameters
@@ -70,16 +64,25 @@ def traj(
         Long: a row for each observation of each unit, at any times, as many as there are.
     groups : int
     family : {"gaussian", "poisson", "logit"}
+    membership : str, optional
+        Covariates on which the probabilities of the groups depend, ``"male + ses"``: a multinomial logit,
+        pi_ug = softmax_g(z_u'gamma_g). One value a unit; a unit of which one is missing leaves.
     dispersion : {"common", "group"}
         One sigma, or one for each group (of the normal).
-    weights : str, optional
-        Column of unit weights: how many units each one stands for; constant within a unit.
     offset : str or array of shape (n,), optional
         Added to the linear predictor of every group; also ``offset(...)`` in the formula.
+    exposure : str or array of shape (n,), optional
+        What a count is a count of: its logarithm is added to the linear predictor. For Poisson.
+    weights : str or array of shape (n,), optional
+        How many units each unit stands for; constant within a unit.
     vcov : str, dict or estimator
         ``"iid"``: observed information. ``"robust"``: sandwich by unit times n / (n - 1). Or clusters, which units
         must not cross.
     starts : int
+    order : {"share", "mean"}
+        Number the groups by their share, largest first, or by the mean of their curve over all rows, smallest first.
+    reference : int
+        The group against which membership coefficients are measured.
     na_action, subset, functions
         As in ``fit``.
     seed : int
@@ -108,34 +111,74 @@ def traj(
     >>> fit.n_groups, fit.search.starts
     (2, 20)
     """
-    check_known("dispersion", dispersion, DISPERSIONS)
-    kind = resolve_family(family)
-    if isinstance(groups, bool) or not isinstance(groups, (int, np.integer)) or groups < 1:
-        raise ValueError(f"groups={groups!r} must be a whole number, 1 or more.")
-    if starts < 1:
-        raise ValueError(f"starts={starts!r} must be 1 or more.")
-    if not isinstance(seed, (int, np.integer)):
-        raise ValueError(f"seed={seed!r} must be a whole number.")
-    estimator = resolve_vcov(vcov, UnitSandwich())
-    held = [*estimator.columns, *_second(formula), *([] if weights is None else [weights])]
-    problem = learn(formula, data, offset=offset, subset=subset, na_action=na_action, functions=functions, hold=held)
     options = {
         "groups": groups,
         "family": family,
+        "membership": membership,
         "dispersion": dispersion,
-        "weights": weights,
         "offset": offset,
+        "exposure": exposure,
+        "weights": weights,
         "vcov": vcov,
         "starts": starts,
+        "order": order,
+        "reference": reference,
         "na_action": na_action,
         "subset": subset,
         "functions": functions,
         "seed": seed,
     }
+    asked = _asked(groups, family, membership, dispersion, vcov, starts, order, reference, functions, seed)
+    if exposure is not None and not asked.family.exponential:
+        raise DataError(
+            f"exposure= multiplies a mean of the form exp(...), which family={asked.family.name!r} has not."
+        )
+    held = [*asked.estimator.columns, *_second(formula), *membership_columns(asked.membership)]
+    held += [weights] if isinstance(weights, str) else []
     call = Call(f"traj({formula!r}, groups={groups})", "torch", "cpu", partial(traj, **options), table_reference(data))
-    rows = Rows.of(problem, None, offset)
+    learned = partial(
+        learn, formula, data, offset=offset, exposure=exposure, na_action=na_action, functions=functions, hold=held
+    )
     with threads_for(0.0):
-        return _fitted(Asked(problem, kind, groups, dispersion, weights, starts, seed, estimator), rows, call)
+        problem = learned(subset=subset)
+        rows = Rows.of(problem, weights, offset, exposure)
+        if lost := units_without(asked.membership, rows, UnitsOfRows.of(problem, rows)):
+            problem = _without(problem, rows, lost, na_action, learned)
+            rows = Rows.of(problem, weights, offset, exposure)
+        return fitted(asked, problem, rows, call)
+
+
+def _asked(
+    groups: int,
+    family: Family | str,
+    membership: str | None,
+    dispersion: str,
+    vcov: Any,
+    starts: int,
+    order: str,
+    reference: int,
+    functions: Mapping[str, Callable[..., Any]] | None,
+    seed: int,
+) -> Asked:
+    """Resolve every spelling."""
+    check_known("dispersion", dispersion, DISPERSIONS)
+    check_known("order", order, ORDERS)
+    kind = resolve_family(family)
+    _check_whole("groups", groups, 1)
+    _check_whole("starts", starts, 1)
+    _check_whole("seed", seed, None)
+    _check_whole("reference", reference, 1)
+    if reference > groups:
+        raise ValueError(f"reference={reference} is not one of the groups 1 to {groups}.")
+    text = membership_text(membership)
+    estimator = resolve_vcov(vcov, UnitSandwich())
+    return Asked(kind, groups, dispersion, text, starts, seed, estimator, order, reference - 1, functions)
+
+
+def _check_whole(name: str, value: object, least: int | None) -> None:
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if not whole or (least is not None and value < least):  # type: ignore[operator]
+        raise ValueError(f"{name}={value!r} must be a whole number{'' if least is None else f', {least} or more'}.")
 
 
 def _second(formula: str) -> tuple[str, ...]:
@@ -146,71 +189,21 @@ def _second(formula: str) -> tuple[str, ...]:
     return from_text
 
 
-def _fitted(asked: Asked, rows: Rows, call: Call) -> TrajectoryFit:
-    problem = asked.problem
-    design, y = problem.design, problem.design.y
-    assert y is not None
-    asked.family.check(y, problem.recipe.response_name)
-    pooled = least_squares(replace(design, offset=None))
-    for message in fit_warnings(problem, pooled, LinearModel.of(design, "analytic")):
-        warnings.warn(message, stacklevel=4)
-    units = UnitsOfRows.of(problem, rows, asked.weights)
-    if asked.groups > units.count:
-        raise DataError(f"groups={asked.groups}, and the rows used have {units.count} units.")
-    if asked.family.dispersed and (pooled.constant_response or pooled.perfect):
-        raise DataError(
-            f"`{problem.recipe.response_name}` does not vary about one curve: the likelihood has no maximum."
-        )
-    shift = float(y.mean()) if asked.family.dispersed and design.constant is not None else 0.0
-    unit_rows = sorted_rows(design, y - shift, pooled.coordinates, units)
-    statistics, profile = compressed(
-        unit_rows, asked.family, units.weights, torch.ones(1, units.count, dtype=torch.float64)
-    )
-    mixture = mixture_of(asked, statistics)
-    found = searched(asked, mixture, unit_rows, profile)
-    theta = by_share(mixture, found.theta)
-    return _result(asked, rows, call, mixture, theta, found, Parameters(pooled, problem, shift), units, profile)
-
-
-def _result(
-    asked: Asked,
-    rows: Rows,
-    call: Call,
-    mixture: Mixture,
-    theta: Tensor,
-    found: Found,
-    basis: Parameters,
-    units: UnitsOfRows,
-    profile: Tensor,
-) -> TrajectoryFit:
-    at = mixture(theta[None])
-    values, jacobian = basis.parameters(mixture, theta)
-    n_units, problem = float(units.weights.sum()), asked.problem
-    moments = unit_moments(mixture, theta, jacobian, units, profile, rows, call)
-    posterior = pd.DataFrame(
-        at.posterior[0][:, profile].mT.numpy(),
-        index=units.index,
-        columns=pd.RangeIndex(1, asked.groups + 1, name="group"),
-    )
-    warn_of(asked, found, posterior, units, float(at.predictor.abs().max()))
-    return TrajectoryFit(
-        recipe=problem.recipe,
-        coefficients=values,
-        covariance=estimate(asked.estimator, moments),
-        sample=problem.sample,
-        call=call,
-        rows=rows,
-        offset=rows.offset if rows.offset is None or isinstance(rows.offset, str) else True,
-        null_space=np.zeros((0, len(values))),
-        notes=tuple(fit_notes(problem, basis.pooled, LinearModel.of(problem.design, "analytic"))),
-        family=asked.family,
-        n_groups=asked.groups,
-        llf=float(at.value[0]),
-        n_units=n_units,
-        n_rows=float((mixture.units.rows * mixture.units.weights).sum()),
-        unit=units.name,
-        memberships=posterior,
-        flat_names=basis.names(mixture),
-        search=search_report(found),
-        information=moments,
-    )
+def _without(
+    problem: Problem, rows: Rows, lost: dict[str, np.ndarray], na_action: str, learned: Callable[..., Problem]
+) -> Problem:
+    """Learn again from the rows of the units that have all covariates of membership."""
+    units = UnitsOfRows.of(problem, rows)
+    gone = np.any(list(lost.values()), axis=0)
+    each = ", ".join(f"`{name}` of {int(units_lost.sum())}" for name, units_lost in lost.items())
+    said = f"{int(gone.sum())} units in which covariates of membership are missing ({each})"
+    if na_action == "raise":
+        raise DataError(f"there are {said}; na_action='drop' leaves these units out.")
+    if gone.all():
+        raise DataError(f"no units left: there are {said}.")
+    keep = problem.sample.used.copy()
+    keep[keep] = ~gone[units.codes]
+    again = learned(subset=keep)
+    missing = problem.sample.missing | {name: int(lost[name][units.codes].sum()) for name in lost}
+    sample = replace(again.sample, missing=missing, in_subset=problem.sample.in_subset)
+    return replace(again, sample=sample, hints=(*again.hints, f"Left out: {said}."))

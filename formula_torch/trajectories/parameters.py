@@ -1,72 +1,152 @@
-"""Parameters under their names with their exact information, from the coordinates of the search."""
+"""Parameters under their names with their exact information, from the coordinates of the search and back."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from formula_torch.formula.learn import Problem
 from formula_torch.inference.dense_scores import DenseScores
 from formula_torch.inference.moments import Labels, Moments
 from formula_torch.models.mixture import Mixture
+from formula_torch.models.mixture.likelihood import Evaluation
 from formula_torch.result.call import Call
 from formula_torch.result.rows import Rows
-from formula_torch.solvers.least_squares import LeastSquares
+from formula_torch.result.trajectory import Layout
 from formula_torch.trajectories.unit_rows import UnitsOfRows, unit_values
 
-__all__ = ["SINGULAR", "Parameters", "unit_moments"]
+__all__ = ["SINGULAR", "Columns", "Parameters", "mean_shares", "unit_moments"]
 
 # An information whose scaled eigenvalues fall to this is singular but for rounding.
 SINGULAR = 1e-8
 
 
 @dataclass(frozen=True, eq=False)
-class Parameters:
-    """From the columns of the search to those of the formula."""
+class Columns:
+    """The columns of a formula, and the well-conditioned ones in their place.
 
-    pooled: LeastSquares
-    problem: Problem
-    shift: float
+    Parameters
+    ----------
+    names : tuple of str
+    lift : array, shape (k, p)
+        Coefficients of the formula's columns from those of the search; NaN rows where aliased.
+    shift : array, shape (k,)
+        What is added to them.
+    """
+
+    names: tuple[str, ...]
+    lift: np.ndarray
+    shift: np.ndarray
+
+    @cached_property
+    def lower(self) -> np.ndarray:
+        """From the formula's coefficients to those of the search, shape (p, k); zero for aliased ones."""
+        known = ~np.isnan(self.lift).any(axis=1)
+        lower = np.zeros(self.lift.T.shape)
+        lower[:, known] = np.linalg.pinv(self.lift[known])
+        return lower
+
+
+@dataclass(frozen=True, eq=False)
+class Parameters:
+    """From the coordinates of the search to parameters under their names, and back.
+
+    Parameters
+    ----------
+    curve, membership : Columns
+    kept : bool array, shape (K, k)
+        Coefficients that are not held at zero.
+    sigmas : int
+        Number of standard deviations: 0, 1 or K.
+    reference : int
+        The group, from 0, against which membership is measured.
+    """
+
+    curve: Columns
+    membership: Columns
+    kept: np.ndarray
+    sigmas: int
+    reference: int = 0
 
     @property
-    def lift(self) -> np.ndarray:
-        """Coefficients of the formula's columns, shape (k, rank)."""
-        return self.pooled.coordinates.lift * math.sqrt(self.problem.design.n_rows)
+    def groups(self) -> int:
+        """Number of groups."""
+        return len(self.kept)
 
-    def parameters(self, mixture: Mixture, theta: Tensor) -> tuple[np.ndarray, np.ndarray]:
-        """Parameters under their names, shape (P,), and their Jacobian in theta, shape (P, K D)."""
-        groups, size, p = mixture.groups, mixture.size, mixture.p
-        k, own = len(self.lift), theta.numpy()
-        values = own[:, :p] @ self.lift.T
-        if self.shift:
-            values[:, self.problem.design.constant] += self.shift
-        rows = np.zeros((groups * k, groups * size))
+    @property
+    def others(self) -> list[int]:
+        """Groups that have membership coefficients."""
+        return [g for g in range(self.groups) if g != self.reference]
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Names and positions of the parameters."""
+        columns, own = self.curve.names, self.membership.names
+        where = [(g, j) for g in range(self.groups) for j in range(len(columns)) if self.kept[g, j]]
+        names = [f"g{g + 1}:{columns[j]}" for g, j in where]
+        beta = np.full(self.kept.shape, -1)
+        for position, place in enumerate(where):
+            beta[place] = position
+        sigma = len(names) + np.minimum(np.arange(self.groups), self.sigmas - 1)
+        names += ["sigma"] if self.sigmas == 1 else [f"g{g + 1}:sigma" for g in range(self.sigmas)]
+        gamma = np.full((self.groups, len(own)), -1)
+        gamma[self.others] = len(names) + np.arange((self.groups - 1) * len(own)).reshape(-1, len(own))
+        names += [f"membership[{g + 1}]:{name}" for g in self.others for name in own]
+        return Layout(tuple(names), beta, sigma[: self.groups if self.sigmas else 0], gamma)
+
+    def values(self, theta: Tensor) -> np.ndarray:
+        """Parameters under their names, shape (P,), from theta of shape (K, D)."""
+        own, layout, p, m = theta.numpy(), self.layout, self.curve.lift.shape[1], self.membership.lift.shape[1]
+        found = np.empty(len(layout.names))
+        found[layout.beta[self.kept]] = (own[:, :p] @ self.curve.lift.T + self.curve.shift)[self.kept]
+        found[layout.sigma] = np.exp(own[: len(layout.sigma), p])
+        gamma = (own[:, own.shape[1] - m :] - own[self.reference, own.shape[1] - m :]) @ self.membership.lift.T
+        found[layout.gamma[self.others]] = gamma[self.others]
+        return found
+
+    def jacobian(self, theta: Tensor) -> np.ndarray:
+        """Derivatives of the parameters in theta, shape (P, K D)."""
+        (groups, size), layout = theta.shape, self.layout
+        p, m = self.curve.lift.shape[1], self.membership.lift.shape[1]
+        found = np.zeros((len(layout.names), groups, size))
         for g in range(groups):
-            rows[g * k : (g + 1) * k, g * size : g * size + p] = self.lift
-        parts, jacobians = [values.ravel()], [rows]
-        if mixture.family.dispersed:
-            sigma = np.exp(own[:, p])
-            spread = np.zeros((groups, groups * size))
-            spread[np.arange(groups), np.arange(groups) * size + p] = sigma
-            parts.append(sigma[:1] if mixture.common else sigma)
-            jacobians.append(spread[:1] if mixture.common else spread)
-        odds = np.zeros((groups - 1, groups * size))
-        odds[np.arange(groups - 1), np.arange(1, groups) * size + size - 1] = 1.0
-        return np.concatenate([*parts, own[1:, -1]]), np.concatenate([*jacobians, odds])
+            found[layout.beta[g, self.kept[g]], g, :p] = self.curve.lift[self.kept[g]]
+        for g, position in enumerate(layout.sigma):
+            # One sigma for all is read off the first group: all of theirs move together.
+            if self.sigmas > 1 or g == 0:
+                found[position, g, p] = math.exp(theta[g, p])
+        for g in self.others:
+            found[layout.gamma[g], g, size - m :] = self.membership.lift
+            found[layout.gamma[g], self.reference, size - m :] = -self.membership.lift
+        return found.reshape(len(found), -1)
 
-    def names(self, mixture: Mixture) -> tuple[str, ...]:
-        """Names of the parameters."""
-        columns = self.problem.recipe.column_names
-        names = [f"g{g}:{name}" for g in range(1, mixture.groups + 1) for name in columns]
-        if mixture.family.dispersed:
-            names += ["sigma"] if mixture.common else [f"g{g}:sigma" for g in range(1, mixture.groups + 1)]
-        return (*names, *(f"membership[{g}]:Intercept" for g in range(2, mixture.groups + 1)))
+    def theta(self, values: np.ndarray) -> Tensor:
+        """Coordinates of the search from parameters under their names, shape (K, D)."""
+        layout, known = self.layout, np.nan_to_num(values)
+        beta = layout.read(known, layout.beta)
+        parts = [(beta - self.curve.shift) @ self.curve.lower.T]
+        if self.sigmas:
+            parts.append(np.log(values[layout.sigma])[:, None])
+        parts.append(layout.read(known, layout.gamma) @ self.membership.lower.T)
+        return torch.from_numpy(np.concatenate(parts, axis=1))
+
+
+def mean_shares(mixture: Mixture, at: Evaluation, parameters: Parameters) -> tuple[np.ndarray, np.ndarray]:
+    """Mean probability of each group, shape (K,), and its derivatives in the parameters, shape (K, P).
+
+    d pi_ug / d gamma_h = pi_ug (1[g = h] - pi_uh) z_u, averaged over the units.
+    """
+    z, layout = mixture.units.z.numpy(), parameters.layout
+    share = (mixture.units.weights / mixture.units.weights.sum()).numpy()
+    pi = np.exp(at.log_share[0].expand(mixture.groups, mixture.units.n).numpy())
+    slopes = -np.einsum("gu,hu,ju->ghj", pi * share, pi, z)
+    slopes[np.arange(mixture.groups), np.arange(mixture.groups)] += (pi * share) @ z.T
+    return pi @ share, layout.spread(slopes @ parameters.membership.lower, layout.gamma, len(layout.names))
 
 
 def unit_moments(
@@ -106,7 +186,5 @@ def _labels_of_units(units: UnitsOfRows, rows: Rows, call: Call, given: Any, wha
     if isinstance(given, str) and given == units.name:
         return Labels(given, np.arange(units.count), units.count)
     labels = rows.labels(given, what, call.find_table)
-    first = np.zeros(units.count, dtype=np.int64)
-    first[units.codes[::-1]] = np.arange(len(units.codes))[::-1]
-    own = unit_values(labels.codes.astype(np.float64), units.codes, first, labels.name)
+    own = unit_values(labels.codes.astype(np.float64), units.codes, units.first, labels.name)
     return Labels(labels.name, own.astype(np.int64), labels.count)

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from formula_torch.models.ascent import Ascent
-from formula_torch.models.compress import UnitRows
 from formula_torch.models.mixture import Mixture
-from formula_torch.models.starts import features, memberships, started
-from formula_torch.models.units import Units
+from formula_torch.models.mixture.ascent import Ascent
+from formula_torch.models.mixture.compress import UnitRows
+from formula_torch.models.mixture.starts import features, memberships, started
+from formula_torch.models.mixture.units import Units
 from formula_torch.solvers.multistart import Found, search
 from formula_torch.solvers.newton import climb
 from formula_torch.trajectories.asked import Asked
 
-__all__ = ["by_share", "mixture_of", "searched"]
+__all__ = ["ORDERS", "in_order", "mixture_of", "searched"]
 
 # Above so many distinct units starts are climbed on a sample of them.
 MANY_UNITS = 3_000
@@ -78,9 +79,23 @@ def _screened(asked: Asked, mixture: Mixture, found: Tensor, pooled: Tensor, gen
     )
 
 
-def by_share(mixture: Mixture, theta: Tensor) -> Tensor:
-    """Put the groups in order of their share, largest first, membership against the first."""
-    share = mixture(theta[None]).posterior[0] @ mixture.units.weights
-    moved = theta[torch.argsort(share, descending=True, stable=True)].clone()
+def _shares(mixture: Mixture, theta: Tensor) -> Tensor:
+    return -mixture(theta[None]).posterior[0] @ mixture.units.weights
+
+
+def _levels(mixture: Mixture, theta: Tensor) -> Tensor:
+    units = mixture.units
+    eta = units.layout.predictor(mixture.beta(theta[None]))
+    everyone = units.weights.expand(1, mixture.groups, -1)
+    return (mixture.family.mean(eta) * units.layout.cell_sums(everyone))[0].sum(-1)
+
+
+# By what the groups are numbered, smallest first.
+ORDERS: dict[str, Callable[[Mixture, Tensor], Tensor]] = {"share": _shares, "mean": _levels}
+
+
+def in_order(asked: Asked, mixture: Mixture, theta: Tensor) -> Tensor:
+    """Put the groups in the order asked for, membership against the first."""
+    moved = theta[torch.argsort(ORDERS[asked.order](mixture, theta), stable=True)].clone()
     moved[:, -mixture.m :] -= moved[0, -mixture.m :].clone()
     return moved

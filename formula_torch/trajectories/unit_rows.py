@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -13,9 +14,10 @@ from torch import Tensor
 from formula_torch.design import Coordinates, Design
 from formula_torch.errors import DataError
 from formula_torch.formula.learn import Problem
-from formula_torch.models.compress import UnitRows, design_codes
+from formula_torch.models.mixture.compress import UnitRows, design_codes
 from formula_torch.numerics.arrays import as_tensor
 from formula_torch.result.rows import Rows
+from formula_torch.result.trajectory.base import first_rows
 
 __all__ = ["UnitsOfRows", "sorted_rows", "unit_values"]
 
@@ -30,8 +32,13 @@ class UnitsOfRows:
     weights: Tensor
     name: str | None
 
+    @cached_property
+    def first(self) -> np.ndarray:
+        """Where each unit first stands, shape (count,)."""
+        return first_rows(self.codes, self.count)
+
     @staticmethod
-    def of(problem: Problem, rows: Rows, weights: str | None) -> UnitsOfRows:
+    def of(problem: Problem, rows: Rows) -> UnitsOfRows:
         """Read unit and weights of the rows used."""
         second = problem.recipe.formula.second
         n = problem.design.n_rows
@@ -40,16 +47,13 @@ class UnitsOfRows:
             codes, count = labels.codes, labels.count
         else:
             codes, count = np.arange(n), n
-        first = np.zeros(count, dtype=np.int64)
-        first[codes[::-1]] = np.arange(n)[::-1]
-        frame = rows.used_frame()
+        first, frame = first_rows(codes, count), rows.used_frame()
         index = pd.Index(frame.column(second[0]).to_pandas().iloc[first], name=second[0]) if second else None
         if index is None:
             index = pd.RangeIndex(n) if problem.sample.index is None else problem.sample.index
-        given = (
-            np.ones(count) if weights is None else _unit_weights(frame.column(weights).numbers, codes, first, weights)
-        )
-        return UnitsOfRows(codes, count, index, as_tensor(given), second[0] if second else None)
+        given, name = rows.weight_values(), rows.weights if isinstance(rows.weights, str) else "weights"
+        weights = np.ones(count) if given is None else _unit_weights(given, codes, first, name)
+        return UnitsOfRows(codes, count, index, as_tensor(weights), second[0] if second else None)
 
 
 def unit_values(values: np.ndarray, codes: np.ndarray, first: np.ndarray, name: str) -> np.ndarray:
@@ -77,10 +81,9 @@ def unit_values(values: np.ndarray, codes: np.ndarray, first: np.ndarray, name: 
 
 
 def _unit_weights(values: np.ndarray, codes: np.ndarray, first: np.ndarray, name: str) -> np.ndarray:
-    own = unit_values(values, codes, first, name)
-    if (own < 0).any() or not np.isfinite(own).all() or not (own > 0).any():
+    if (values < 0).any() or not np.isfinite(values).all() or not (values > 0).any():
         raise DataError(f"`{name}` holds weights that are negative, missing, infinite or all zero.")
-    return own
+    return unit_values(values, codes, first, name)
 
 
 def sorted_rows(design: Design, y: Tensor, coordinates: Coordinates, units: UnitsOfRows) -> UnitRows:

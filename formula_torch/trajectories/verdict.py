@@ -24,11 +24,14 @@ UNFINISHED = 1e-6
 CERTAIN = 15.0
 
 
-def search_report(found: Found) -> Search:
+def search_report(found: Found, seed: int) -> Search:
     """Say how the maximum was found."""
     others = found.values[found.values < found.value - 1e-3 * max(1.0, abs(found.value) * 1e-3)]
     runner_up = float(others[0]) if len(others) else math.nan
-    return Search(len(found.values), found.replicated, runner_up, found.moves, found.decrement, found.curvature)
+    values = tuple(found.values.tolist())
+    return Search(
+        len(values), found.replicated, runner_up, found.moves, 0, found.decrement, found.curvature, seed, values
+    )
 
 
 def warn_of(asked: Asked, found: Found, posterior: pd.DataFrame, units: UnitsOfRows, steepest: float) -> None:

@@ -10,9 +10,9 @@ import torch
 from torch.func import grad, hessian
 
 from formula_torch.families import BERNOULLI, GAUSSIAN, POISSON
-from formula_torch.models.compress import UnitRows, compressed
-from formula_torch.models.expectation import em_step
 from formula_torch.models.mixture import Mixture
+from formula_torch.models.mixture.compress import UnitRows, compressed
+from formula_torch.models.mixture.expectation import em_step
 
 FAMILIES = [GAUSSIAN, POISSON, BERNOULLI]
 GROUPS = 3

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from formula_torch.models.mixture import LEAST_UNITS, Evaluation, Mixture
+from formula_torch.models.mixture.likelihood import LEAST_UNITS, Evaluation, Mixture
 
 __all__ = ["em_step", "maximised"]
 

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from formula_torch.families import Family
-from formula_torch.models.units import Units
+from formula_torch.models.mixture.units import Units
 
 __all__ = ["Evaluation", "Louis", "Mixture"]
 

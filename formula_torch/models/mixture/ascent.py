@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from formula_torch.models.expectation import em_step, maximised
-from formula_torch.models.mixture import Mixture
+from formula_torch.models.mixture.expectation import em_step, maximised
+from formula_torch.models.mixture.likelihood import Mixture
 
 __all__ = ["Ascent"]
 

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from formula_torch.families import Family
-from formula_torch.models.compress import UnitRows
-from formula_torch.models.expectation import maximised
-from formula_torch.models.mixture import Mixture
+from formula_torch.models.mixture.compress import UnitRows
+from formula_torch.models.mixture.expectation import maximised
+from formula_torch.models.mixture.likelihood import Mixture
 from formula_torch.numerics.arrays import segment_sum
 
 __all__ = ["features", "memberships", "started"]

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from formula_torch.design import Design
 from formula_torch.families import Family
-from formula_torch.models.units import Cells, Layout, Rows, Units
+from formula_torch.models.mixture.units import Cells, Layout, Rows, Units
 from formula_torch.numerics.arrays import segment_sum
 
 __all__ = ["UnitRows", "compressed", "design_codes"]

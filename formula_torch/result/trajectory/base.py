@@ -1,0 +1,253 @@
+"""The core of a trajectory model's result: its parameters, and the rows and units of a table as it sees them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any, NoReturn, Self
+
+import numpy as np
+import pandas as pd
+import torch
+
+from formula_torch.data import Frame, as_frame
+from formula_torch.design import Design
+from formula_torch.errors import DataError, DataRemovedError
+from formula_torch.families import Family
+from formula_torch.formula.sample import row_values
+from formula_torch.inference.covariance import UnitSandwich
+from formula_torch.inference.moments import Estimator, Moments
+from formula_torch.result.fit import Fit
+from formula_torch.result.trajectory.specification import Search, Specification, UnitTable
+
+__all__ = ["TrajectoryEstimates", "first_rows", "unit_codes"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class TrajectoryEstimates(Fit):
+    """Parameters of a trajectory model with their information.
+
+    Parameters
+    ----------
+    spec : Specification
+    llf : float
+        Log-likelihood, without a prior.
+    penalised : float
+        Log-likelihood and log-prior; equal to ``llf`` without a prior.
+    n_units, n_rows : float
+        Units (the sum of their weights), and rows.
+    units : UnitTable or None
+        What is known of each unit; None once removed.
+    share_values : array, shape (K,)
+        Mean probability of each group over the units.
+    share_jacobian : array, shape (K, P)
+        Its derivatives in the parameters.
+    search : Search
+    information : Moments
+        Observed information and scores of the units.
+    """
+
+    spec: Specification
+    llf: float
+    penalised: float
+    n_units: float
+    n_rows: float
+    units: UnitTable | None
+    share_values: np.ndarray
+    share_jacobian: np.ndarray
+    search: Search
+    information: Moments
+
+    # -- parameters -------------------------------------------------------------------------------
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all parameters."""
+        return self.spec.layout.names
+
+    @property
+    def family(self) -> Family:
+        """Distribution of the response."""
+        return self.spec.family
+
+    @property
+    def n_groups(self) -> int:
+        """Number of groups, K."""
+        return self.spec.groups
+
+    @property
+    def unit(self) -> str | None:
+        """The column that tells units apart; None where each row is one."""
+        return self.spec.unit
+
+    @property
+    def df_resid(self) -> float:
+        """Infinite: tests use the normal."""
+        return math.inf
+
+    @property
+    def robust_estimator(self) -> Estimator:
+        """The sandwich by unit, times n / (n - 1)."""
+        return UnitSandwich()
+
+    @property
+    def positive(self) -> np.ndarray:
+        """Standard deviations: their intervals go through the logarithm, and they have no p-value."""
+        found = np.zeros(len(self.names), dtype=bool)
+        found[self.spec.layout.sigma] = True
+        return found
+
+    def moments(self) -> Moments:
+        """What covariance estimators see: information and scores of the units."""
+        return self.information
+
+    @property
+    def beta(self) -> np.ndarray:
+        """Coefficients of the groups, shape (K, k); NaN for columns dropped as dependent."""
+        layout = self.spec.layout
+        return layout.read(self.coefficients, layout.beta)
+
+    @property
+    def sigma(self) -> np.ndarray:
+        """Residual standard deviations of the groups, shape (K,); NaN where the family has none."""
+        layout = self.spec.layout
+        return self.coefficients[layout.sigma] if len(layout.sigma) else np.full(self.n_groups, np.nan)
+
+    @property
+    def gamma(self) -> np.ndarray:
+        """Membership coefficients of the groups, shape (K, m); zero for the reference group."""
+        layout = self.spec.layout
+        return layout.read(self.coefficients, layout.gamma)
+
+    @property
+    def group_labels(self) -> pd.RangeIndex:
+        """The numbers of the groups, from 1."""
+        return pd.RangeIndex(1, self.n_groups + 1, name="group")
+
+    @property
+    def n_params(self) -> int:
+        """Number of parameters that are free, sigma and shares counted."""
+        return int(self.information.n_params)
+
+    @property
+    def aic(self) -> float:
+        """-2 llf + 2 p."""
+        return -2 * self.llf + 2 * self.n_params
+
+    @property
+    def bic(self) -> float:
+        """-2 llf + p log(units); smaller is better."""
+        return -2 * self.llf + self.n_params * math.log(self.n_units)
+
+    @property
+    def bic_rows(self) -> float:
+        """-2 llf + p log(rows)."""
+        return -2 * self.llf + self.n_params * math.log(self.n_rows)
+
+    @property
+    def nobs(self) -> float:
+        """Number of rows."""
+        return self.n_rows
+
+    # -- rows and units ---------------------------------------------------------------------------
+
+    def known_units(self, what: str) -> UnitTable:
+        """Return what is known of the units of the fit.
+
+        Parameters
+        ----------
+        what : str
+            What it is needed for, as the error says it.
+
+        Raises
+        ------
+        DataRemovedError
+            The result was unpickled, or its rows removed.
+        """
+        if self.units is None:
+            raise DataRemovedError(f"{what} is by unit, which this result no longer holds; use assign(data).")
+        return self.units
+
+    def used_rows(self, what: str) -> tuple[Frame, Design]:
+        """Return the rows of the fit, and their design with the whole offset."""
+        rows = self.held_rows(what)
+        return rows.used_frame(), rows.design(self.recipe)
+
+    def new_rows(
+        self, newdata: Any, *, offset: Any = None, exposure: Any = None, unseen: str = "error"
+    ) -> tuple[Frame, Design]:
+        """Return other rows, and their design with the whole offset.
+
+        Parameters
+        ----------
+        newdata : table
+        offset, exposure : str or array of shape (n,), optional
+            Needed where the fit was given them as an array.
+        unseen : {"error", "nan"}
+
+        Raises
+        ------
+        DataError
+            Unseen levels, or an offset is needed.
+        """
+        frame = as_frame(newdata)
+        design = self.recipe.apply(frame, unseen=unseen)
+        parts = [] if design.offset is None else [design.offset.numpy()]
+        if (own := _argument(self.offset, offset, frame, "offset")) is not None:
+            parts.append(own)
+        if (own := _argument(self.spec.exposure, exposure, frame, "exposure")) is not None:
+            parts.append(np.log(np.where(own > 0, own, np.nan)))
+        total = torch.from_numpy(np.sum(parts, axis=0)) if parts else None
+        return frame, replace(design, offset=total)
+
+    def predictors(self, design: Design) -> np.ndarray:
+        """Linear predictor of rows in each group, shape (K, n)."""
+        return np.stack([design.linear_predictor(b).numpy() for b in np.nan_to_num(self.beta)])
+
+    def means(self, design: Design) -> np.ndarray:
+        """Mean response of rows in each group, shape (K, n)."""
+        return self.family.mean(torch.from_numpy(self.predictors(design))).numpy()
+
+    # -- life -------------------------------------------------------------------------------------
+
+    def remove_data(self) -> Self:
+        """Return the result without its rows and its units' posterior; summary and predictions stay."""
+        bare = replace(self.information, scores=_removed, labels=_removed)
+        return replace(super().remove_data(), units=None, information=bare)
+
+
+def _argument(fitted: Any, given: Any, frame: Frame, what: str) -> np.ndarray | None:
+    """Offset or exposure of new rows, where the fit had one."""
+    if fitted is None:
+        if given is not None:
+            raise DataError(f"the model was fitted without {what}=; {what}= has nothing to do here.")
+        return None
+    if given is None and not isinstance(fitted, str):
+        raise DataError(f"the model was fitted with an array as {what}; pass {what}= for the new rows.")
+    return row_values(fitted if given is None else given, frame, what, frame.index)
+
+
+def _removed(*_: Any) -> NoReturn:
+    raise DataRemovedError("this covariance needs the units, which this result no longer holds; fit again.")
+
+
+def unit_codes(frame: Frame, unit: str | None) -> tuple[np.ndarray, pd.Index]:
+    """Number the units of a table in the order of their identifiers, which come back as an index.
+
+    Parameters
+    ----------
+    frame : Frame
+    unit : str or None
+        None: each row is a unit.
+    """
+    if unit is None:
+        return np.arange(frame.n_rows), pd.RangeIndex(frame.n_rows) if frame.index is None else frame.index
+    codes, count = frame.column(unit).labels()
+    return codes, pd.Index(frame.column(unit).to_pandas().iloc[first_rows(codes, count)], name=unit)
+
+
+def first_rows(codes: np.ndarray, count: int) -> np.ndarray:
+    """Where each unit first stands, shape (count,)."""
+    first = np.zeros(count, dtype=np.int64)
+    first[codes[::-1]] = np.arange(len(codes))[::-1]
+    return first
