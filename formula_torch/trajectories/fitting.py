@@ -146,6 +146,7 @@ def _result(
         share_jacobian=slopes,
         search=search_report(found, asked.seed),
         information=moments,
+        resampler=None,
     )
 
 

@@ -31,14 +31,15 @@ POOLED_STEPS = 30
 def mixture_of(asked: Asked, statistics: Units) -> Mixture:
     """The likelihood, with the directions in which its parameters are free."""
     p, dispersed, groups = statistics.p, asked.family.dispersed, asked.groups
-    size = p + int(dispersed) + 1
+    m = statistics.z.shape[0]
+    size = p + int(dispersed) + m
     eye = torch.eye(groups * size, dtype=torch.float64)
     common = asked.dispersion == "common"
     columns = [eye[g * size + j] for g in range(groups) for j in range(p)]
     if dispersed:
         sigmas = [eye[g * size + p] for g in range(groups)]
         columns += [torch.stack(sigmas).sum(0) / math.sqrt(groups)] if common else sigmas
-    columns += [eye[g * size + size - 1] for g in range(1, groups)]
+    columns += [eye[g * size + size - m + j] for g in range(1, groups) for j in range(m)]
     return Mixture(statistics, asked.family, groups, torch.stack(columns, 1), common)
 
 

@@ -85,6 +85,8 @@ def _membership(mixture: Mixture, theta: Tensor, at: Evaluation) -> Tensor:
     u = mixture.units
     weighted = at.posterior * u.weights
     mass = weighted.sum(-1)
+    if mixture.groups == 1:
+        return mixture.gamma(theta)
     if mixture.m == 1:
         logs = torch.log(mass.clamp(min=LEAST_UNITS))
         return (logs - logs[:, :1])[..., None]

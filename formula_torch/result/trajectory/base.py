@@ -17,6 +17,7 @@ from formula_torch.families import Family
 from formula_torch.formula.sample import row_values
 from formula_torch.inference.covariance import UnitSandwich
 from formula_torch.inference.moments import Estimator, Moments
+from formula_torch.inference.resample import Refit
 from formula_torch.result.fit import Fit
 from formula_torch.result.trajectory.specification import Search, Specification, UnitTable
 
@@ -45,6 +46,8 @@ class TrajectoryEstimates(Fit):
     search : Search
     information : Moments
         Observed information and scores of the units.
+    resampler : Refit or None
+        Fits again to units that count several times, or not at all; None once removed.
     """
 
     spec: Specification
@@ -57,6 +60,7 @@ class TrajectoryEstimates(Fit):
     share_jacobian: np.ndarray
     search: Search
     information: Moments
+    resampler: Refit | None
 
     # -- parameters -------------------------------------------------------------------------------
 
@@ -213,7 +217,7 @@ class TrajectoryEstimates(Fit):
     def remove_data(self) -> Self:
         """Return the result without its rows and its units' posterior; summary and predictions stay."""
         bare = replace(self.information, scores=_removed, labels=_removed)
-        return replace(super().remove_data(), units=None, information=bare)
+        return replace(super().remove_data(), units=None, information=bare, resampler=None)
 
 
 def _argument(fitted: Any, given: Any, frame: Frame, what: str) -> np.ndarray | None:

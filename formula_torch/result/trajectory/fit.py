@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from formula_torch.result.trajectory.curves import Curves
-
-if TYPE_CHECKING:
-    from formula_torch.present.table import Summary
+from formula_torch.result.trajectory.effects import MembershipEffects
+from formula_torch.result.trajectory.pictures import Pictures
+from formula_torch.result.trajectory.resampling import UnitResampling
+from formula_torch.result.trajectory.tables import Tables
 
 __all__ = ["TrajectoryFit"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class TrajectoryFit(Curves):
+class TrajectoryFit(Tables, Pictures, MembershipEffects, UnitResampling):
     """Groups of units, each with a regression of its own on time.
 
     Coefficients are named by group, ``g1:Intercept``; groups are numbered by their share, largest first.
@@ -35,15 +34,3 @@ class TrajectoryFit(Curves):
             f"<{type(self).__name__} {self.recipe.formula.text!r}: {self.n_groups} groups of {self.n_units:g} units, "
             f"log-likelihood {self.llf:.6g}>"
         )
-
-    def summary(self, alpha: float = 0.05) -> Summary:
-        """Tables of the fit: header, coefficients by group, shares.
-
-        Parameters
-        ----------
-        alpha : float
-            One less the confidence level of the intervals.
-        """
-        from formula_torch.present.trajectory import trajectory_summary
-
-        return trajectory_summary(self, alpha)

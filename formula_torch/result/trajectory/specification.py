@@ -60,9 +60,9 @@ class Layout:
         """
         lead = gradient.shape[: gradient.ndim - positions.ndim]
         flat, where = gradient.reshape(-1, positions.size), positions.ravel()
-        found = np.zeros((len(flat), size))
-        np.add.at(found, (slice(None), where[where >= 0]), flat[:, where >= 0])
-        return found.reshape(*lead, size)
+        found = np.zeros((size, len(flat)))
+        np.add.at(found, where[where >= 0], flat[:, where >= 0].T)
+        return found.T.reshape(*lead, size)
 
 
 @dataclass(frozen=True, eq=False)
