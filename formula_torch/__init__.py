@@ -12,7 +12,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from formula_torch import datasets, errors
+    from formula_torch import datasets, errors, families
     from formula_torch.api import fit
     from formula_torch.inference import vcov
     from formula_torch.inference.multiplicity import adjust_pvalues
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from formula_torch.result import Fit, RegressionFit, TrajectoryFit
     from formula_torch.result.anova import anova
     from formula_torch.select import compare
-    from formula_torch.trajectories import traj
+    from formula_torch.trajectories import select_groups, traj
 
 __version__ = "0.1.0"
 
@@ -34,8 +34,10 @@ __all__ = [
     "compare",
     "datasets",
     "errors",
+    "families",
     "fit",
     "plot_coefficients",
+    "select_groups",
     "traj",
     "vcov",
 ]
@@ -48,12 +50,14 @@ _HOME = {
     "anova": "formula_torch.result.anova",
     "compare": "formula_torch.select",
     "fit": "formula_torch.api",
+    "select_groups": "formula_torch.trajectories",
     "traj": "formula_torch.trajectories",
     "plot_coefficients": "formula_torch.present.plots.coefficients",
 }
 _MODULES = {
     "datasets": "formula_torch.datasets",
     "errors": "formula_torch.errors",
+    "families": "formula_torch.families",
     "vcov": "formula_torch.inference.vcov",
 }
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 
 from formula_torch.errors import DataError, FormulaError, check_known
+from formula_torch.formula.calls import read_call, verb_of
 from formula_torch.formula.learn import Problem, learn
 from formula_torch.inference.moments import Estimator
 from formula_torch.inference.vcov import estimate, resolve_vcov
@@ -22,11 +24,15 @@ from formula_torch.result.call import Call, table_reference
 from formula_torch.result.linear_moments import linear_moments
 from formula_torch.result.regression import RegressionFit
 from formula_torch.result.rows import Rows
+from formula_torch.result.trajectory import TrajectoryFit
 from formula_torch.solvers.least_squares import LeastSquares, least_squares
+from formula_torch.trajectories import traj
 
 __all__ = ["fit", "solve"]
 
 ENGINES = ("torch",)
+# What the text of a model may call.
+VERBS: dict[str, Callable[..., TrajectoryFit]] = {"traj": traj}
 DEFAULT_VCOV = {"analytic": "iid", "frequency": "iid", "sampling": "robust"}
 
 
@@ -53,7 +59,8 @@ def fit(
     Parameters
     ----------
     formula : str
-        ``"y ~ x + C(g) + x:z"``; the language is R's, and patsy's spellings work.
+        ``"y ~ x + C(g) + x:z"``; the language is R's, and patsy's spellings work. Or a trajectory model with its
+        options, ``"traj(y ~ poly(t, 2) | id, groups=2)"``.
     data : table
         pandas, polars or pyarrow, or a dict of columns. It is neither changed nor copied.
     weights : str or array of shape (n,), optional
@@ -85,6 +92,7 @@ def fit(
     Returns
     -------
     RegressionFit
+        A TrajectoryFit where the text is that of a trajectory model.
 
     Raises
     ------
@@ -110,6 +118,14 @@ def fit(
     {'Intercept': 1.2418, 'private': 1.2969, 'medicaid': 1.5388, 'age': 0.063}
     """
     check_known("engine", engine, ENGINES)
+    if (verb := verb_of(formula)) is not None:
+        shared = {"weights": weights, "offset": offset, "vcov": vcov, "subset": subset, "functions": functions}
+        if na_action != "drop":
+            shared["na_action"] = na_action
+        if (weights_type, use_t) != ("analytic", None):
+            raise ValueError("weights_type= and use_t= are of regressions; weights of units are counts.")
+        # The text of another verb returns what that verb does.
+        return cast(RegressionFit, _called(verb, formula, data, {k: v for k, v in shared.items() if v is not None}))
     check_known("weights_type", weights_type, WEIGHTS_TYPES)
     estimator = resolve_vcov(vcov if vcov is not None else DEFAULT_VCOV[weights_type])
     problem = learn(
@@ -139,6 +155,21 @@ def fit(
     call = Call(f"fit({formula!r})", engine, place.type, partial(fit, **options), table_reference(data))
     rows = Rows.of(problem, weights, offset)
     return solve(problem, rows, call, estimator, use_t=use_t, weights_type=weights_type)
+
+
+def _called(verb: str, text: str, data: Any, given: Mapping[str, Any]) -> TrajectoryFit:
+    """Do what a text says, with further options from outside."""
+    if verb not in VERBS:
+        raise FormulaError(f"{text!r} calls `{verb}`; a formula, or a call of {', '.join(VERBS)}, is what fit takes.")
+    formula, options = read_call(text)
+    known = set(inspect.signature(VERBS[verb]).parameters) - {"formula", "data"}
+    if unknown := [name for name in options if name not in known]:
+        raise FormulaError(f"{text!r} has options that {verb} has not: {', '.join(unknown)}.")
+    if twice := sorted(set(options) & set(given)):
+        raise ValueError(f"{', '.join(twice)} is given in the text and as an argument.")
+    if "groups" not in options:
+        raise FormulaError(f"{text!r} says nothing of groups=; write traj({formula}, groups=2).")
+    return VERBS[verb](formula, data, **options, **given)
 
 
 def solve(

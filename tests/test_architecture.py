@@ -25,11 +25,11 @@ FLOORS = {
     "result": 5,
     "present": 6,
     "select": 6,
-    "api": 7,
+    "api": 8,
     "datasets": 7,
     "trajectories": 7,
-    "__main__": 8,
-    "smf": 8,
+    "__main__": 9,
+    "smf": 9,
 }
 MODULES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")
 

@@ -190,7 +190,7 @@ def test_predictions_tests_and_tables(case) -> None:
     assert fit.predict({"t": [3.0]})[0] == pytest.approx(average, rel=1e-12)
     assert 0 < fit.wald_test("g1:t = g2:t").pvalue < 0.2
     assert fit.fittedvalues.index.equals(fit.resid.index)
-    assert "group 3" in str(fit.summary())
+    assert "Group 3" in str(fit.summary())
     assert fit.bic == pytest.approx(-2 * fit.llf + len(fit.params) * math.log(len(fit.posterior)))
     update = fit.update(". ~ . - I(t^2)")
     assert update.unit == "id"

@@ -15,15 +15,27 @@ import pytest
 import formula_torch as ft
 
 HERE = Path(__file__).parent / "reference" / "trajectories"
-FORMULA = "y ~ t + I(t^2) | id"
-FLEXMIX = json.loads((HERE / "flexmix.json").read_text())
+LINE, FORMULA = "y ~ t | id", "y ~ t + I(t^2) | id"
+FLEXMIX, OPTIMA = (json.loads((HERE / f"{name}.json").read_text()) for name in ("flexmix", "optima"))
 FAMILIES = {"normal": ("gaussian", 3), "poisson": ("poisson", 3), "logit": ("logit", 2)}
+# Every panel with its formula and arguments.
+PANELS = {
+    "normal": (FORMULA, {"groups": 3}),
+    "poisson": (FORMULA, {"groups": 3, "family": "poisson"}),
+    "logit": (FORMULA, {"groups": 2, "family": "logit"}),
+    "membership": (LINE, {"groups": 2, "membership": "male + ses"}),
+    "weights": (FORMULA, {"groups": 3, "family": "poisson", "weights": "w"}),
+    "exposure": (LINE, {"groups": 2, "family": "poisson", "exposure": "e"}),
+    "rare": (LINE, {"groups": 3}),
+    "overlapping": (LINE, {"groups": 5}),
+}
 # Cases of a folder of exact values that a user may have; named here, read only where it is given.
 CASES = {
-    "norm_dataNORM01_k3_d222_cs": ("dataNORM01", "gaussian", "common", FORMULA, 3),
-    "norm_dataNORM01_k3_d222_gs": ("dataNORM01", "gaussian", "group", FORMULA, 3),
-    "pois_GroupTrajSim_k3_d222": ("GroupTraj_Sim", "poisson", "common", FORMULA, 3),
-    "norm_datahlme_k2_d1_cs": ("data_hlme", "gaussian", "common", "y ~ t | id", 2),
+    "norm_dataNORM01_k3_d222_cs": ("dataNORM01", FORMULA, {"groups": 3}),
+    "norm_dataNORM01_k3_d222_gs": ("dataNORM01", FORMULA, {"groups": 3, "dispersion": "group"}),
+    "pois_GroupTrajSim_k3_d222": ("GroupTraj_Sim", FORMULA, {"groups": 3, "family": "poisson"}),
+    "norm_datahlme_k2_d1_cs": ("data_hlme", LINE, {"groups": 2}),
+    "norm_datahlme_k2_d1_cs_risk": ("data_hlme", LINE, {"groups": 2, "membership": "X2 + X3"}),
 }
 
 
@@ -88,18 +100,47 @@ def closest(found: np.ndarray, expected: np.ndarray) -> np.ndarray:
     return np.array(min(orders, key=lambda order: np.abs(found[list(order)] - expected).sum()))
 
 
-def test_flexmix_is_reached_and_passed(case) -> None:
-    name, _, fit = case
-    expected = FLEXMIX[name]
-    # flexmix stops 1e-3 to 1e-2 short of the maximum: we must not lie below it, and not far above.
-    assert expected["loglik"] - 1e-9 <= fit.llf <= expected["loglik"] + 0.02
+def fitted(name: str, **options: object) -> ft.TrajectoryFit:
+    formula, arguments = PANELS[name]
+    return ft.traj(formula, panel(name), **arguments, **options)
+
+
+@pytest.mark.parametrize("name", list(PANELS))
+def test_the_maximum_and_its_errors_are_those_found_apart(name) -> None:
+    fit, expected = fitted(name), OPTIMA[name]
+    np.testing.assert_allclose(fit.llf, expected["loglik"], rtol=1e-11)
+    # A climb ends where half a Newton step would gain less than 1e-9: some 1e-5 of an error away.
+    away = (fit.coefficients - expected["params"]) / expected["errors"]
+    np.testing.assert_allclose(away, 0, atol=3e-5)
+    np.testing.assert_allclose(fit.bse, expected["errors"], rtol=1e-5)
+    np.testing.assert_allclose(fit.shares["share"], expected["shares"], atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["rare", "overlapping"])
+def test_hard_maxima_are_found_from_other_seeds(name) -> None:
+    for seed in range(1, 6):
+        np.testing.assert_allclose(fitted(name, seed=seed).llf, OPTIMA[name]["loglik"], rtol=1e-10)
+
+
+@pytest.mark.parametrize("name", list(PANELS))
+def test_flexmix_is_reached_and_passed(name) -> None:
+    fit, expected = fitted(name), FLEXMIX[name]
+    # flexmix stops up to 3e-4 short, as its script says; and 0.2 where none of its starts finds the maximum.
+    missed = name == "overlapping"
+    assert expected["loglik"] - 1e-9 <= fit.llf <= expected["loglik"] + (0.3 if missed else 1e-3)
+    assert missed == (fit.llf > expected["loglik"] + 0.1)
+    if missed:
+        return
     order = closest(fit.beta, np.array(expected["coef"]))
-    np.testing.assert_allclose(fit.beta[order], expected["coef"], atol=1e-2)
-    np.testing.assert_allclose(fit.shares["share"].to_numpy()[order], expected["shares"], atol=1e-2)
+    np.testing.assert_allclose(fit.beta[order], expected["coef"], atol=2e-3)
+    np.testing.assert_allclose(fit.shares["share"].to_numpy()[order], expected["shares"], atol=2e-4)
     sums = fit.posterior.sum().to_numpy()[order]
-    np.testing.assert_allclose(sums, expected["posterior_sums"], rtol=1e-2)
+    np.testing.assert_allclose(sums, expected["posterior_sums"], rtol=2e-3)
     if fit.family.dispersed:
         np.testing.assert_allclose(fit.sigma[0], expected["sigma"], rtol=1e-3)
+    if "membership" in expected:
+        against_first = fit.gamma[order] - fit.gamma[order[0]]
+        np.testing.assert_allclose(against_first, expected["membership"], atol=1e-3)
 
 
 def test_errors_equal_numerical_second_derivatives(case) -> None:
@@ -212,22 +253,53 @@ def test_one_column_tells_units_apart() -> None:
         ft.traj("y ~ t | id + t", panel("normal"), groups=2)
 
 
+def in_their_order(fit: ft.TrajectoryFit, order: np.ndarray) -> np.ndarray:
+    """Positions of the parameters as the folder has them: membership, coefficients, sigma."""
+    layout = fit.spec.layout
+    sigma = layout.sigma[order] if fit.spec.dispersion == "group" else layout.sigma[:1]
+    return np.concatenate([layout.gamma[order[1:]].ravel(), layout.beta[order].ravel(), sigma])
+
+
 @pytest.mark.skipif("FORMULA_TORCH_TRAJ_REFERENCE" not in os.environ, reason="needs a folder of exact values")
 @pytest.mark.parametrize("name", list(CASES))
 def test_exact_values_of_a_folder(name) -> None:
     folder = Path(os.environ["FORMULA_TORCH_TRAJ_REFERENCE"])
-    table, family, dispersion, formula, groups = CASES[name]
+    table, formula, options = CASES[name]
     expected, data = json.loads((folder / f"{name}.json").read_text()), pd.read_csv(folder / f"{table}.csv")
-    for seed in range(10):
-        fit = ft.traj(formula, data, groups=groups, family=family, dispersion=dispersion, seed=seed)
-        np.testing.assert_allclose(fit.llf, expected["loglik"], rtol=1e-6)
-    beta = np.array(expected["params_raw_time"]["beta"]).reshape(groups, -1)
-    order = closest(fit.beta, beta)
-    np.testing.assert_allclose(fit.shares["share"].to_numpy()[order], expected["shares"], rtol=1e-6)
-    # There the membership's parameters come first.
-    exact = np.array(expected["se"]["hessian"])[groups - 1 :][: beta.size].reshape(beta.shape)
-    found = fit.bse.to_numpy()[: beta.size].reshape(beta.shape)
-    np.testing.assert_allclose(found[order], exact, rtol=1e-5)
-    robust = fit.with_vcov(ft.vcov.Cluster(fit.unit, adjust=False)).bse.to_numpy()[: beta.size].reshape(beta.shape)
-    sandwich = np.array(expected["se"]["sandwich"])[groups - 1 :][: beta.size].reshape(beta.shape)
-    np.testing.assert_allclose(robust[order], sandwich, rtol=1e-5)
+    for seed in range(1, 10):
+        again = ft.traj(formula, data, seed=seed, **options)
+        np.testing.assert_allclose(again.llf, expected["loglik"], rtol=1e-10)
+    exact = expected["params_raw_time"]
+    fit = ft.traj(formula, data, **options)
+    order = closest(fit.beta, np.reshape(exact["beta"], fit.beta.shape))
+    # There membership is against the first group of their order.
+    fit = ft.traj(formula, data, reference=int(order[0]) + 1, **options)
+    check_values(fit, expected, order)
+    sigma = np.exp(exact.get("lsig", []))
+    to_sigma = np.concatenate([np.ones(len(exact["theta"]) + len(exact["beta"])), sigma])
+    where = in_their_order(fit, order)
+    away = fit.coefficients[where] - np.concatenate([exact["theta"], exact["beta"], sigma])
+    np.testing.assert_allclose(away / (np.array(expected["se"]["hessian"]) * to_sigma), 0, atol=3e-5)
+    spellings = {"hessian": "iid", "opg": "OPG", "sandwich": ft.vcov.Cluster(fit.unit, adjust=False)}
+    for kind, vcov in spellings.items():
+        errors = fit.with_vcov(vcov).bse.to_numpy()[where]
+        np.testing.assert_allclose(errors, np.array(expected["se"][kind]) * to_sigma, rtol=1e-5)
+    if "share_se" in expected["se"]:
+        np.testing.assert_allclose(fit.shares["std_error"].to_numpy()[order], expected["se"]["share_se"], rtol=1e-5)
+
+
+def check_values(fit: ft.TrajectoryFit, expected: dict, order: np.ndarray) -> None:
+    """Fit statistics, shares and assignments."""
+    np.testing.assert_allclose(fit.llf, expected["loglik"], rtol=1e-11)
+    found = [fit.bic, fit.bic_rows, fit.aic]
+    np.testing.assert_allclose(
+        found, [expected[f"minus2ll_BIC_{n}"] for n in "Nn"] + [-2 * expected["AIC"]], rtol=1e-10
+    )
+    np.testing.assert_allclose(fit.shares["share"].to_numpy()[order], expected["shares"], rtol=1e-5)
+    posterior, groups = fit.posterior.to_numpy()[:, order], fit.groups.map(dict(zip(order + 1, range(9), strict=False)))
+    np.testing.assert_allclose(posterior.mean(0), expected["mean_posterior"], rtol=1e-5)
+    np.testing.assert_array_equal(np.bincount(groups), expected["assigned"])
+    appa = [posterior[groups == g, g].mean() for g in range(fit.n_groups)]
+    np.testing.assert_allclose(appa, expected["appa"], rtol=1e-5)
+    entropy = 1 + np.sum(posterior * np.log(posterior.clip(1e-300))) / (len(posterior) * np.log(fit.n_groups))
+    np.testing.assert_allclose(entropy, expected["entropy_rel"], rtol=1e-5)

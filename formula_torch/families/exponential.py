@@ -14,16 +14,30 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 from torch.nn.functional import softplus
 
-from formula_torch.errors import DataError
-
-__all__ = ["BERNOULLI", "FAMILIES", "GAUSSIAN", "POISSON", "Family", "resolve_family"]
+__all__ = ["BERNOULLI", "FAMILIES", "GAUSSIAN", "POISSON", "Family", "no_doubt"]
 
 Elementwise = Callable[[Tensor], Tensor]
 # exp is continued by a line above this: a likelihood must neither overflow nor stop falling there.
 STEEP = 50.0
+HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
+
+
+def no_doubt(y: Tensor) -> str:  # noqa: ARG001 - one signature
+    """Say nothing of the response."""
+    return ""
+
+
+def _doubt_counts(y: Tensor) -> str:
+    bad = y != y.round()
+    if not bad.any():
+        return ""
+    return (
+        f"is not a whole number in {int(bad.sum())} rows (first: {float(y[bad][0]):g}); counts are what a Poisson is "
+        "of. Rates need exposure=."
+    )
 
 
 @dataclass(frozen=True)
@@ -45,6 +59,10 @@ class Family:
         A transformation of y whose variance hardly depends on its mean.
     refuse : callable
         From y to what is wrong with it, or an empty text.
+    sample : callable
+        Draws y from the mean, sigma (the root of phi) and a generator.
+    doubt : callable
+        From y to what a user should know of it, or an empty text.
     """
 
     name: str
@@ -56,21 +74,19 @@ class Family:
     base: Elementwise
     stabilise: Elementwise
     refuse: Callable[[Tensor], str]
+    sample: Callable[[Tensor, Tensor, Generator], Tensor]
+    doubt: Callable[[Tensor], str] = no_doubt
 
     def __reduce__(self) -> str | tuple[Any, ...]:
         """Pickle by name: the functions of a family are code, not data."""
-        return (resolve_family, (self.name,)) if FAMILIES.get(self.name) is self else super().__reduce__()
+        return (_named, (self.name,)) if FAMILIES.get(self.name) is self else super().__reduce__()
 
-    def check(self, y: Tensor, name: str) -> None:
-        """Raise where the response lies outside the support.
-
-        Raises
-        ------
-        DataError
-            Says what is wrong and in how many rows.
-        """
-        if message := self.refuse(y):
-            raise DataError(f"`{name}` {message}")
+    def row_loglik(self, y: Tensor, eta: Tensor, sigma: Tensor) -> Tensor:
+        """Log-density of rows; sigma, the root of phi, is one where there is no dispersion."""
+        value = y * eta - self.cumulant(eta)
+        if not self.dispersed:
+            return value + self.base(y)
+        return (value - y * y / 2) / sigma**2 - sigma.log() - HALF_LOG_TWO_PI
 
 
 def _linear_exp(eta: Tensor) -> Tensor:
@@ -101,6 +117,18 @@ def _refuse_truth(y: Tensor) -> str:
     return f"has values other than 0 and 1 in {int(bad.sum())} rows (first: {first})." if bad.any() else ""
 
 
+def _sample_normal(mean: Tensor, sigma: Tensor, generator: Generator) -> Tensor:
+    return mean + sigma * torch.randn(mean.shape, generator=generator, dtype=mean.dtype)
+
+
+def _sample_counts(mean: Tensor, sigma: Tensor, generator: Generator) -> Tensor:  # noqa: ARG001 - one signature
+    return torch.poisson(mean, generator=generator)
+
+
+def _sample_truth(mean: Tensor, sigma: Tensor, generator: Generator) -> Tensor:  # noqa: ARG001 - one signature
+    return torch.bernoulli(mean, generator=generator)
+
+
 GAUSSIAN = Family(
     name="gaussian",
     cumulant=lambda eta: eta * eta / 2,
@@ -111,6 +139,7 @@ GAUSSIAN = Family(
     base=_no_base,
     stabilise=lambda y: y,
     refuse=lambda y: "",  # noqa: ARG005 - any finite number will do
+    sample=_sample_normal,
 )
 POISSON = Family(
     name="poisson",
@@ -122,6 +151,8 @@ POISSON = Family(
     base=lambda y: -torch.lgamma(y + 1),
     stabilise=lambda y: 2 * (y + 0.375).sqrt(),
     refuse=_refuse_counts,
+    sample=_sample_counts,
+    doubt=_doubt_counts,
 )
 BERNOULLI = Family(
     name="logit",
@@ -133,6 +164,7 @@ BERNOULLI = Family(
     base=_no_base,
     stabilise=lambda y: 4 * y,
     refuse=_refuse_truth,
+    sample=_sample_truth,
 )
 
 FAMILIES: dict[str, Family] = {
@@ -145,16 +177,6 @@ FAMILIES: dict[str, Family] = {
 }
 
 
-def resolve_family(given: Family | str) -> Family:
-    """Read a family: a value, or one of its spellings.
-
-    Raises
-    ------
-    ValueError
-        Not known; the known ones are listed.
-    """
-    if isinstance(given, Family):
-        return given
-    if given not in FAMILIES:
-        raise ValueError(f"family={given!r} is not known; use one of {', '.join(map(repr, FAMILIES))}.")
-    return FAMILIES[given]
+def _named(name: str) -> Family:
+    """The family of a pickle."""
+    return FAMILIES[name]

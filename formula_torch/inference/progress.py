@@ -13,26 +13,30 @@ QUIET_SECONDS = 2.0
 
 
 @contextmanager
-def progress_bar(total: int, what: str, progress: bool | None) -> Iterator[Callable[[int], object]]:
-    """Count draws under a bar.
+def progress_bar(
+    total: int | None, what: str, progress: bool | None, unit: str = " draws"
+) -> Iterator[Callable[[int], object]]:
+    """Count under a bar.
 
     Parameters
     ----------
-    total : int
-        Draws to come.
+    total : int or None
+        How many are to come; None where that is not known.
     what : str
     progress : bool or None
         None shows the bar in a terminal, once it takes more than two seconds.
+    unit : str
+        What is counted.
 
     Yields
     ------
     callable
-        To be called with the number of draws just made.
+        To be called with the number just done.
     """
     if progress is False or (progress is None and not sys.stderr.isatty()):
         yield lambda done: None  # noqa: ARG005 - one signature
         return
     from tqdm.auto import tqdm
 
-    with tqdm(total=total, desc=what, unit=" draws", delay=0 if progress else QUIET_SECONDS) as bar:
+    with tqdm(total=total, desc=what, unit=unit, delay=0 if progress else QUIET_SECONDS) as bar:
         yield bar.update

@@ -21,7 +21,7 @@ from formula_torch.formula.sample import row_values
 from formula_torch.numerics.arrays import as_tensor
 from formula_torch.result.estimates import Estimates
 
-__all__ = ["Population", "fitted_frame", "fitted_population", "new_population"]
+__all__ = ["Population", "fitted_frame", "fitted_population", "new_population", "population_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +128,7 @@ def fitted_population(fit: Estimates) -> Population:
     frame, offset = rows.used_frame(), rows.offset
     if offset is not None and not isinstance(offset, str):
         offset = row_values(offset, rows.frame, "offset")[rows.sample.used]
-    return _population(fit.recipe, frame, rows.weight_values(), offset, frame)
+    return population_of(fit.recipe, frame, rows.weight_values(), offset, frame)
 
 
 def new_population(fit: Estimates, newdata: Any) -> Population:
@@ -150,7 +150,7 @@ def new_population(fit: Estimates, newdata: Any) -> Population:
     if not frame.n_rows:
         raise DataError("newdata have no rows: there is nothing to average over.")
     fitted = None if fit.rows is None else fit.rows.used_frame()
-    return _population(fit.recipe, frame, None, fit.offset or None, fitted)
+    return population_of(fit.recipe, frame, None, fit.offset or None, fitted)
 
 
 def fitted_frame(fit: Estimates, names: Sequence[str]) -> Frame:
@@ -168,9 +168,21 @@ def fitted_frame(fit: Estimates, names: Sequence[str]) -> Frame:
     return frame.filter(rows.sample.used)
 
 
-def _population(
+def population_of(
     recipe: Recipe, frame: Frame, weights: np.ndarray | None, offset: str | np.ndarray | None, fitted: Frame | None
 ) -> Population:
+    """Return rows as a population.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    frame : Frame
+    weights : array, shape (n,), or None
+        None: one each.
+    offset : str or array of shape (n,) or None
+    fitted : Frame or None
+        The rows of the fit, for the ranges of the columns.
+    """
     needed = [*readers(recipe), *sorted(offset_readers(recipe)), *([offset] if isinstance(offset, str) else [])]
     unread = [name for name in recipe.columns if name in frame.names]
     columns = {name: frame.column(name).to_pandas() for name in dict.fromkeys([*needed, *unread])}

@@ -30,7 +30,7 @@ class Replicates(ABC):
     df : float
         Degrees of freedom of t.
     units : str
-        ``"rows"``, or the name of the clusters.
+        ``"rows"``, ``"units"`` (of a trajectory model), or the name of the clusters.
     n_units : int
     """
 
@@ -246,5 +246,5 @@ class Jackknife(Replicates):
 
 
 def named_units(units: str) -> str:
-    """``"rows"``, or the clusters of a name."""
-    return units if units == "rows" else f"clusters of `{units}`"
+    """``"rows"`` or ``"units"``, or the clusters of a name."""
+    return units if units in ("rows", "units") else f"clusters of `{units}`"

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from formula_torch.solvers.newton import Climb, Objective, climb
 
-__all__ = ["Found", "Searchable", "search"]
+__all__ = ["Found", "Searchable", "distinct", "search"]
 
 FIRST_STEPS = 8
 NEIGHBOUR_STEPS = 10
@@ -42,8 +42,8 @@ class Found:
     theta : Tensor
     value, decrement, curvature : float
         Of the best; see ``Climb``.
-    values : Tensor, shape (starts,)
-        Where each start ended, best first.
+    reached : Tensor, shape (starts,)
+        Where each start ended.
     moves : int
         How many times a neighbour of the best was better.
     iterations : int
@@ -56,10 +56,15 @@ class Found:
     value: float
     decrement: float
     curvature: float
-    values: Tensor
+    reached: Tensor
     moves: int
     iterations: int
     candidates: Tensor
+
+    @property
+    def values(self) -> Tensor:
+        """Where the starts ended, best first."""
+        return self.reached.sort(descending=True).values
 
     @property
     def replicated(self) -> int:
@@ -92,20 +97,23 @@ def search(objective: Searchable, starts: Tensor, generator: torch.Generator, pa
         float(best.value[0]),
         float(best.decrement[0]),
         float(best.curvature[0]),
-        first.value.sort(descending=True).values,
+        first.value,
         moves,
         first.iterations,
-        torch.cat([best.theta, _distinct(first)]),
+        torch.cat([best.theta, distinct(first)[0][:MOST_CANDIDATES]]),
     )
 
 
-def _distinct(found: Climb) -> Tensor:
-    """The best few ends of a batch that differ in value."""
-    order = found.value.nan_to_num(nan=-torch.inf).argsort(descending=True)
-    values = found.value[order]
+def distinct(found: Climb) -> tuple[Tensor, Tensor]:
+    """The ends of a batch that differ in value, best first, and to which of them each start came."""
+    value = found.value.nan_to_num(nan=-torch.inf)
+    order = value.argsort(descending=True)
+    values = value[order]
     apart = torch.ones_like(values, dtype=torch.bool)
     apart[1:] = (values[:-1] - values[1:]).abs() > SAME * values[:-1].abs()
-    return found.theta[order[apart][:MOST_CANDIDATES]]
+    which = torch.empty_like(order)
+    which[order] = apart.cumsum(0) - 1
+    return found.theta[order[apart]], which
 
 
 def _best(found: Climb) -> Climb:

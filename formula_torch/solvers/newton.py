@@ -27,7 +27,7 @@ class Objective(Protocol):
         ...
 
     def derivatives(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Values (B,), gradients (B, P) and Hessians (B, P, P)."""
+        """Values (B,), gradients (B, P) and Hessians (B, P, P); a start whose value is not finite has failed."""
         ...
 
     def moved(self, theta: Tensor, step: Tensor) -> Tensor:
@@ -95,10 +95,14 @@ def climb(objective: Objective, theta: Tensor, most: int = 50) -> Climb:
         here = theta[active]
         found, gradient, hessian = objective.derivatives(here)
         good = found.isfinite() & gradient.isfinite().all(-1) & hessian.isfinite().all((-2, -1))
+        value[active[~good]] = -math.inf
         active, here, found = active[good], here[good], found[good]
         step, left, least = _direction(gradient[good], hessian[good])
         value[active], decrement[active], curvature[active] = found, left, least
         going = left >= DECREMENT
+        # At a strict maximum the last step is taken unseen: it gains less than can be seen, and squares the error.
+        last = ~going & (least > LEAST_CURVATURE)
+        theta[active[last]] = objective.moved(here[last], step[last])
         active, here, found, step, left = active[going], here[going], found[going], step[going], left[going]
         theta[active], taken = _searched(objective, here, found, step)
         # Where no step gains, rounding is all that is left: or a better map than Newton's is needed.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from formula_torch.families import Family
+from formula_torch.families import AnyFamily
 from formula_torch.inference.moments import Estimator
 
 __all__ = ["Asked"]
@@ -28,9 +28,14 @@ class Asked:
     reference : int
         From 0.
     functions : mapping or None
+    degrees : tuple of int, or None
+    constraints : tuple of str
+    start : TrajectoryFit, mapping or None
+    prior : float
+    progress : bool or None
     """
 
-    family: Family
+    family: AnyFamily
     groups: int
     dispersion: str
     membership: str | None
@@ -40,6 +45,11 @@ class Asked:
     order: str
     reference: int
     functions: Mapping[str, Callable[..., Any]] | None
+    degrees: tuple[int, ...] | None
+    constraints: tuple[str, ...]
+    start: Any
+    prior: float
+    progress: bool | None
 
     @property
     def sigmas(self) -> int:

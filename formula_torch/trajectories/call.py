@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from formula_torch.data import as_frame
 from formula_torch.errors import DataError, FormulaError, check_known
-from formula_torch.families import Family, resolve_family
+from formula_torch.families import AnyFamily, resolve_family
 from formula_torch.formula.dialect import parse
 from formula_torch.formula.learn import Problem, learn
 from formula_torch.inference.covariance import UnitSandwich
@@ -28,6 +30,8 @@ from formula_torch.trajectories.unit_rows import UnitsOfRows
 __all__ = ["traj"]
 
 DISPERSIONS = ("common", "group")
+# What is added to each group, in average units.
+PRIORS: dict[str | None, float] = {None: 0.0, "weak": 0.1}
 
 
 def traj(
@@ -35,13 +39,17 @@ def traj(
     data: Any,
     *,
     groups: int,
-    family: Family | str = "gaussian",
+    family: AnyFamily | str = "gaussian",
     membership: str | None = None,
+    degrees: Sequence[int] | None = None,
     dispersion: str = "common",
     offset: Any = None,
     exposure: Any = None,
     weights: Any = None,
     vcov: Any = "iid",
+    prior: float | str | None = None,
+    constraints: Sequence[str] | str = (),
+    start: Any = None,
     starts: int = 20,
     order: str = "share",
     reference: int = 1,
@@ -49,6 +57,7 @@ def traj(
     subset: Any = None,
     functions: Mapping[str, Callable[..., Any]] | None = None,
     seed: int = 0,
+    progress: bool | None = None,
 ) -> TrajectoryFit:
     """Fit a group-based trajectory model: a finite mixture over units observed repeatedly.
 
@@ -63,12 +72,17 @@ def traj(
     data : table
         Long: a row for each observation of each unit, at any times, as many as there are.
     groups : int
-    family : {"gaussian", "poisson", "logit"}
+    family : {"gaussian", "poisson", "logit"} or ft.families.Density
+        Or a density of your own, whose derivatives are taken automatically.
     membership : str, optional
         Covariates on which the probabilities of the groups depend, ``"male + ses"``: a multinomial logit,
         pi_ug = softmax_g(z_u'gamma_g). One value a unit; a unit of which one is missing leaves.
+    degrees : sequence of int, optional
+        Degree of the curve of each group, at most that of the formula's polynomial: ``(0, 2, 2)``. Which group has
+        which is part of the search; the result says. With `constraints`, in the order of the groups.
     dispersion : {"common", "group"}
-        One sigma, or one for each group (of the normal).
+        One sigma, or one for each group, where the likelihood has no bound: solutions in which a sigma goes to zero
+        are left out, counted, and the best of the others is reported.
     offset : str or array of shape (n,), optional
         Added to the linear predictor of every group; also ``offset(...)`` in the formula.
     exposure : str or array of shape (n,), optional
@@ -78,7 +92,16 @@ def traj(
     vcov : str, dict or estimator
         ``"iid"``: observed information. ``"robust"``: sandwich by unit times n / (n - 1). Or clusters, which units
         must not cross.
+    prior : "weak" or float, optional
+        How much of an average unit is added to each group (weak: a tenth): keeps sigmas from zero, and coefficients
+        from infinity where a group's responses are all 0 or all 1. ``llf`` is without it.
+    constraints : str or sequence of str
+        Linear equations in the names of the parameters: ``"g1:t = g2:t"``, ``"membership[2]:male = 0"``.
+    start : TrajectoryFit, dict or Series, optional
+        Where the search is to begin as well: a fit with as many groups, or with one fewer (each of which is
+        divided), or values of all parameters by name.
     starts : int
+        How many of our own; 0 with `start`: climb from there alone.
     order : {"share", "mean"}
         Number the groups by their share, largest first, or by the mean of their curve over all rows, smallest first.
     reference : int
@@ -87,6 +110,8 @@ def traj(
         As in ``fit``.
     seed : int
         Of the starts: the same seed gives the same result.
+    progress : bool, optional
+        Show a bar; by default in a terminal, once it takes more than two seconds.
 
     Returns
     -------
@@ -115,11 +140,15 @@ def traj(
         "groups": groups,
         "family": family,
         "membership": membership,
+        "degrees": degrees,
         "dispersion": dispersion,
         "offset": offset,
         "exposure": exposure,
         "weights": weights,
         "vcov": vcov,
+        "prior": prior,
+        "constraints": constraints,
+        "start": start,
         "starts": starts,
         "order": order,
         "reference": reference,
@@ -127,13 +156,33 @@ def traj(
         "subset": subset,
         "functions": functions,
         "seed": seed,
+        "progress": progress,
     }
-    asked = _asked(groups, family, membership, dispersion, vcov, starts, order, reference, functions, seed)
+    check_known("dispersion", dispersion, DISPERSIONS)
+    check_known("order", order, ORDERS)
+    _check_counts(groups, starts, seed, reference, given=start is not None)
+    asked = Asked(
+        family=resolve_family(family),
+        groups=groups,
+        dispersion=dispersion,
+        membership=membership_text(membership),
+        starts=starts,
+        seed=seed,
+        estimator=resolve_vcov(vcov, UnitSandwich()),
+        order=order,
+        reference=reference - 1,
+        functions=functions,
+        degrees=None if degrees is None else tuple(degrees),
+        constraints=(constraints,) if isinstance(constraints, str) else tuple(constraints),
+        start=start,
+        prior=_prior(prior),
+        progress=progress,
+    )
     if exposure is not None and not asked.family.exponential:
         raise DataError(
             f"exposure= multiplies a mean of the form exp(...), which family={asked.family.name!r} has not."
         )
-    held = [*asked.estimator.columns, *_second(formula), *membership_columns(asked.membership)]
+    held = [*asked.estimator.columns, *_second(formula), *membership_columns(asked.membership, as_frame(data))]
     held += [weights] if isinstance(weights, str) else []
     call = Call(f"traj({formula!r}, groups={groups})", "torch", "cpu", partial(traj, **options), table_reference(data))
     learned = partial(
@@ -148,31 +197,23 @@ def traj(
         return fitted(asked, problem, rows, call)
 
 
-def _asked(
-    groups: int,
-    family: Family | str,
-    membership: str | None,
-    dispersion: str,
-    vcov: Any,
-    starts: int,
-    order: str,
-    reference: int,
-    functions: Mapping[str, Callable[..., Any]] | None,
-    seed: int,
-) -> Asked:
-    """Resolve every spelling."""
-    check_known("dispersion", dispersion, DISPERSIONS)
-    check_known("order", order, ORDERS)
-    kind = resolve_family(family)
+def _check_counts(groups: int, starts: int, seed: int, reference: int, *, given: bool) -> None:
     _check_whole("groups", groups, 1)
-    _check_whole("starts", starts, 1)
+    _check_whole("starts", starts, 0 if given else 1)
     _check_whole("seed", seed, None)
     _check_whole("reference", reference, 1)
     if reference > groups:
         raise ValueError(f"reference={reference} is not one of the groups 1 to {groups}.")
-    text = membership_text(membership)
-    estimator = resolve_vcov(vcov, UnitSandwich())
-    return Asked(kind, groups, dispersion, text, starts, seed, estimator, order, reference - 1, functions)
+
+
+def _prior(given: float | str | None) -> float:
+    """How much of an average unit is added to each group."""
+    if isinstance(given, str) or given is None:
+        check_known("prior", given, PRIORS)
+        return PRIORS[given]
+    if isinstance(given, bool) or not 0 <= given < math.inf:
+        raise ValueError(f"prior={given!r} must be 'weak', or a number of units, 0 or more.")
+    return float(given)
 
 
 def _check_whole(name: str, value: object, least: int | None) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from formula_torch.data import Column
+from formula_torch.data import Column, Frame
 from formula_torch.errors import CollinearityWarning, DataError, FormulaError
 from formula_torch.formula.dialect import parse
 from formula_torch.formula.learn import learn
@@ -61,11 +61,12 @@ def membership_text(given: str | None) -> str | None:
     return text if parsed.expressions else None
 
 
-def membership_columns(text: str | None) -> tuple[str, ...]:
-    """Columns of the data that the covariates read."""
+def membership_columns(text: str | None, frame: Frame) -> tuple[str, ...]:
+    """Columns of the data that the covariates read; other names are contrasts, or unknown and refused later."""
     if text is None:
         return ()
-    return tuple({name for e in parse(text).expressions.values() for name in e.variables.values()})
+    named = {name for e in parse(text).expressions.values() for name in e.variables.values()}
+    return tuple(sorted(named & set(frame.names)))
 
 
 def units_without(text: str | None, rows: Rows, units: UnitsOfRows) -> dict[str, np.ndarray]:
@@ -77,7 +78,7 @@ def units_without(text: str | None, rows: Rows, units: UnitsOfRows) -> dict[str,
         A covariate varies within a unit.
     """
     frame = rows.used_frame()
-    missing = {name: _missing(frame.column(name), name, units) for name in membership_columns(text)}
+    missing = {name: _missing(frame.column(name), name, units) for name in membership_columns(text, frame)}
     return {name: lost for name, lost in missing.items() if lost.any()}
 
 

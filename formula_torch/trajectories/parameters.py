@@ -20,10 +20,13 @@ from formula_torch.result.rows import Rows
 from formula_torch.result.trajectory import Layout
 from formula_torch.trajectories.unit_rows import UnitsOfRows, unit_values
 
-__all__ = ["SINGULAR", "Columns", "Parameters", "mean_shares", "unit_moments"]
+__all__ = ["Columns", "Parameters", "mean_shares", "unit_moments"]
 
-# An information whose scaled eigenvalues fall to this is singular but for rounding.
-SINGULAR = 1e-8
+# A direction with less information has an error of more than 100, in logarithms of odds, of rates or of sigma, or in
+# sigmas: a coefficient runs off to infinity, or is not determined.
+LEAST_INFORMATION = 1e-4
+# A parameter that moves by less than this share of its length along a direction does so by rounding.
+MOVED = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,16 +156,19 @@ def unit_moments(
     mixture: Mixture, theta: Tensor, jacobian: np.ndarray, units: UnitsOfRows, profile: Tensor, rows: Rows, call: Call
 ) -> Moments:
     """Observed information of the units in the directions that are free, and their scores."""
-    free = mixture.free
-    hessian = free.mT @ mixture.louis(theta[None], mixture(theta[None])).hessian[0] @ free
-    scale = torch.diagonal(hessian).abs().clamp(min=1e-300).rsqrt()
-    values, vectors = torch.linalg.eigh(-hessian * scale[:, None] * scale)
-    # Directions without information have no error: their coefficients are NaN.
-    half = torch.where(values > SINGULAR, values.clamp(min=SINGULAR).rsqrt(), math.nan)
-    whiten = free @ (scale[:, None] * vectors * half)
-    aliased = np.isnan(jacobian).any(axis=1)
+    free, scale = mixture.free, _units_of(mixture, theta)
+    # Directions that are free stay so when each coordinate is measured in its own unit.
+    basis = torch.linalg.qr(free / scale[:, None])[0] * scale[:, None]
+    hessian = basis.mT @ mixture.derivatives(theta[None])[2][0] @ basis
+    values, vectors = torch.linalg.eigh(-hessian)
+    least = LEAST_INFORMATION * min(1.0, mixture.total / units.count)
+    known, axes = values > least, basis @ vectors
+    whiten = axes[:, known] * values[known].rsqrt()
+    # Parameters that move along directions without information have no error.
+    along = np.nan_to_num(jacobian) @ axes.numpy()
+    lost = (np.abs(along[:, ~known.numpy()]) > MOVED * np.linalg.norm(along, axis=1)[:, None]).any(axis=1)
     lift = np.nan_to_num(jacobian) @ whiten.numpy()
-    lift[aliased] = np.nan
+    lift[lost | np.isnan(jacobian).any(axis=1)] = np.nan
 
     def scores() -> DenseScores:
         own = mixture.unit_scores(theta[None])[0].mT @ whiten
@@ -179,6 +185,14 @@ def unit_moments(
         scores=scores,
         labels=partial(_labels_of_units, units, rows, call),
     )
+
+
+def _units_of(mixture: Mixture, theta: Tensor) -> Tensor:
+    """What one unit of each coordinate is, shape (K D,): of a coefficient, what moves eta by one sigma or by one."""
+    scale = torch.ones_like(theta)
+    if mixture.family.dispersed:
+        scale[:, : mixture.p] = theta[:, mixture.p, None].exp()
+    return scale.flatten()
 
 
 def _labels_of_units(units: UnitsOfRows, rows: Rows, call: Call, given: Any, what: str) -> Labels:

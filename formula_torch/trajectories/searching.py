@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -12,72 +13,176 @@ from torch import Tensor
 from formula_torch.models.mixture import Mixture
 from formula_torch.models.mixture.ascent import Ascent
 from formula_torch.models.mixture.compress import UnitRows
+from formula_torch.models.mixture.elementwise import component_of
 from formula_torch.models.mixture.starts import features, memberships, started
 from formula_torch.models.mixture.units import Units
-from formula_torch.solvers.multistart import Found, search
+from formula_torch.solvers.multistart import Found, distinct, search
 from formula_torch.solvers.newton import climb
 from formula_torch.trajectories.asked import Asked
+from formula_torch.trajectories.constraints import Constraints
 
-__all__ = ["ORDERS", "in_order", "mixture_of", "searched"]
+__all__ = ["ORDERS", "Starts", "mixture_of", "order_of", "pooled_start", "searched"]
 
 # Above so many distinct units starts are climbed on a sample of them.
 MANY_UNITS = 3_000
 SAMPLED_UNITS = 2_000
 SETTLING_STEPS = 3
 # One group of all units is where starts begin; its climb is short.
-POOLED_STEPS = 30
+POOLED_STEPS = 3
+# A group whose sigma is this share of the pooled one has collapsed onto its units.
+COLLAPSED = 1e-4
+# Orders in which the groups of an unconstrained solution are tried, and EM steps of each.
+MOST_ORDERS = 24
+KEPT_ORDERS = 2
+TRIAL_STEPS = 5
 
 
-def mixture_of(asked: Asked, statistics: Units) -> Mixture:
+@dataclass(frozen=True, eq=False)
+class Starts:
+    """Where the search begins.
+
+    Parameters
+    ----------
+    pooled : Tensor, shape (D,)
+        One group of all units.
+    features : Tensor, shape (n, f)
+        Of the distinct units.
+    given : Tensor, shape (B, K, D)
+        Those of the user.
+    """
+
+    pooled: Tensor
+    features: Tensor
+    given: Tensor
+
+
+def mixture_of(asked: Asked, statistics: Units, free: Tensor, groups: int, least_sigma: float = 0.0) -> Mixture:
     """The likelihood, with the directions in which its parameters are free."""
-    p, dispersed, groups = statistics.p, asked.family.dispersed, asked.groups
-    m = statistics.z.shape[0]
-    size = p + int(dispersed) + m
-    eye = torch.eye(groups * size, dtype=torch.float64)
-    common = asked.dispersion == "common"
-    columns = [eye[g * size + j] for g in range(groups) for j in range(p)]
-    if dispersed:
-        sigmas = [eye[g * size + p] for g in range(groups)]
-        columns += [torch.stack(sigmas).sum(0) / math.sqrt(groups)] if common else sigmas
-    columns += [eye[g * size + size - m + j] for g in range(1, groups) for j in range(m)]
-    return Mixture(statistics, asked.family, groups, torch.stack(columns, 1), common)
+    component = component_of(asked.family, common=asked.dispersion == "common")
+    total = float(statistics.weights.sum())
+    return Mixture(statistics, component, groups, free, asked.prior, total, least_sigma)
 
 
-def searched(asked: Asked, mixture: Mixture, rows: UnitRows, profile: Tensor) -> Found:
-    """Find the best maximum from many starts; above some thousand units, by way of a sample of them."""
-    generator = torch.Generator().manual_seed(asked.seed)
-    alone = mixture_of(replace(asked, groups=1), mixture.units)
-    pooled = Ascent(alone).improved(torch.zeros(1, 1, alone.size, dtype=torch.float64), POOLED_STEPS)
-    if asked.groups == 1:
-        return search(Ascent(alone), pooled, generator, patience=0)
+def pooled_start(asked: Asked, statistics: Units, tick: Callable[[], object]) -> Tensor:
+    """Climb to the maximum of one group, shape (D,)."""
+    shape = (1, statistics.p, int(asked.family.dispersed), statistics.z.shape[0])
+    width = sum(shape[1:])
+    # Membership has nothing to say of one group.
+    free = torch.eye(width, dtype=torch.float64)[:, : width - shape[3]]
+    ascent = Ascent(mixture_of(asked, statistics, free, 1), tick)
+    origin = torch.zeros(1, 1, width, dtype=torch.float64)
+    return climb(ascent, ascent.improved(origin, POOLED_STEPS)).theta[0, 0]
+
+
+def unit_features(asked: Asked, mixture: Mixture, rows: UnitRows, profile: Tensor) -> Tensor:
+    """What the partitions are made of, one row a distinct unit."""
     first = torch.zeros(mixture.units.n, dtype=torch.int64)
     first[profile.flip(0)] = torch.arange(len(profile)).flip(0)
-    found = features(rows, asked.family)[first]
-    if mixture.units.n > MANY_UNITS:
-        return _screened(asked, mixture, found, pooled[0, 0], generator)
-    partitions = memberships(found, mixture.units.weights, asked.groups, asked.starts, generator)
-    return search(Ascent(mixture), started(mixture, pooled[0, 0], partitions), generator)
+    return features(rows, asked.family)[first]
 
 
-def _screened(asked: Asked, mixture: Mixture, found: Tensor, pooled: Tensor, generator: torch.Generator) -> Found:
-    """Search on a sample of the units, and climb on all from the few places that it leaves."""
+def least_sigma(asked: Asked, pooled: Tensor, p: int) -> float:
+    """Sigma below which a group has collapsed; zero where the likelihood is bounded."""
+    unbounded = asked.family.dispersed and asked.dispersion == "group" and not asked.prior
+    return COLLAPSED * math.exp(float(pooled[p])) if unbounded else 0.0
+
+
+def searched(
+    asked: Asked,
+    mixture: Mixture,
+    constraints: Constraints,
+    plain: Constraints,
+    starts: Starts,
+    generator: torch.Generator,
+    tick: Callable[[], object],
+) -> Found:
+    """Find the best maximum from many starts; above some thousand units, by way of a sample of them.
+
+    Parameters
+    ----------
+    asked : Asked
+    mixture : Mixture
+    constraints : Constraints
+        All that the parameters obey.
+    plain : Constraints
+        Without what is asked of single groups.
+    starts : Starts
+    generator : torch.Generator
+    tick : callable
+        Called once a step.
+    """
+    if mixture.units.n <= MANY_UNITS or not asked.starts:
+        return _from_starts(asked, mixture, constraints, plain, starts, generator, tick)
     drawn = torch.multinomial(mixture.units.weights, SAMPLED_UNITS, replacement=True, generator=generator)
     chosen, counts = torch.unique(drawn, return_counts=True)
     units = replace(mixture.units.take(chosen), weights=counts.to(torch.float64))
-    sample = replace(mixture, units=units)
-    partitions = memberships(found[chosen], units.weights, asked.groups, asked.starts, generator)
-    near = search(Ascent(sample), started(sample, pooled, partitions), generator)
-    whole = climb(Ascent(mixture), Ascent(mixture).improved(near.candidates, SETTLING_STEPS))
+    sample = replace(mixture, units=units, total=float(SAMPLED_UNITS))
+    few = replace(starts, features=starts.features[chosen])
+    near = _from_starts(asked, sample, constraints, plain, few, generator, tick)
+    ascent = Ascent(mixture, tick)
+    whole = climb(ascent, ascent.improved(near.candidates, SETTLING_STEPS))
     best = int(whole.value.nan_to_num(nan=-math.inf).argmax())
-    reached = near.values - near.value + float(whole.value[best])
     return replace(
         near,
         theta=whole.theta[best],
         value=float(whole.value[best]),
         decrement=float(whole.decrement[best]),
         curvature=float(whole.curvature[best]),
-        values=reached,
+        reached=near.reached - near.value + float(whole.value[best]),
     )
+
+
+def _from_starts(
+    asked: Asked,
+    mixture: Mixture,
+    constraints: Constraints,
+    plain: Constraints,
+    starts: Starts,
+    generator: torch.Generator,
+    tick: Callable[[], object],
+) -> Found:
+    ascent = Ascent(mixture, tick)
+    given = constraints.project(starts.given)
+    if asked.groups == 1:
+        one = constraints.project(starts.pooled[None, None])
+        return search(ascent, torch.cat([one, given]), generator, patience=0)
+    if not asked.starts:
+        return search(ascent, given, generator, patience=0)
+    partitions = memberships(starts.features, mixture.units.weights, asked.groups, asked.starts, generator)
+    free = replace(mixture, free=plain.free)
+    begun = started(free, starts.pooled, partitions)
+    if constraints is plain:
+        return search(ascent, torch.cat([given, begun]), generator)
+    begun, owner = _constrained(ascent, Ascent(free, tick), constraints, begun, generator)
+    found = search(ascent, torch.cat([given, begun]), generator)
+    # A start reached the best of what its orders reached.
+    orders = found.reached[len(given) :].reshape(-1, KEPT_ORDERS).amax(1)
+    return replace(found, reached=torch.cat([found.reached[: len(given)], orders[owner]]))
+
+
+def _constrained(
+    ascent: Ascent, free: Ascent, constraints: Constraints, begun: Tensor, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Solutions without the constraints, their groups in many orders, moved to where the constraints hold.
+
+    Which group is to have which degree is not known: every order is tried for a few steps, and the best go on,
+    KEPT_ORDERS of each solution. Also, from which solution each start came.
+    """
+    ends, owner = distinct(climb(free, free.improved(begun, TRIAL_STEPS)))
+    groups = begun.shape[1]
+    orders = (
+        torch.tensor(list(itertools.permutations(range(groups))))
+        if groups <= 4
+        else torch.stack([torch.randperm(groups, generator=generator) for _ in range(MOST_ORDERS)])
+    )
+    tried = ascent.improved(constraints.project(ends[:, orders].flatten(0, 1)), TRIAL_STEPS)
+    value = ascent.value(tried).nan_to_num(nan=-math.inf).reshape(len(ends), -1)
+    best = torch.argsort(value, dim=1, descending=True, stable=True)[:, :KEPT_ORDERS]
+    own = torch.arange(len(ends))[:, None] * value.shape[1] + best
+    return tried[own.flatten()], owner
+
+
+# -- order ----------------------------------------------------------------------------------------
 
 
 def _shares(mixture: Mixture, theta: Tensor) -> Tensor:
@@ -95,8 +200,6 @@ def _levels(mixture: Mixture, theta: Tensor) -> Tensor:
 ORDERS: dict[str, Callable[[Mixture, Tensor], Tensor]] = {"share": _shares, "mean": _levels}
 
 
-def in_order(asked: Asked, mixture: Mixture, theta: Tensor) -> Tensor:
-    """Put the groups in the order asked for, membership against the first."""
-    moved = theta[torch.argsort(ORDERS[asked.order](mixture, theta), stable=True)].clone()
-    moved[:, -mixture.m :] -= moved[0, -mixture.m :].clone()
-    return moved
+def order_of(asked: Asked, mixture: Mixture, theta: Tensor) -> list[int]:
+    """The order in which the groups are to be numbered."""
+    return list(torch.argsort(ORDERS[asked.order](mixture, theta), stable=True).tolist())

@@ -17,7 +17,7 @@ from formula_torch.formula.learn import Problem
 from formula_torch.models.mixture.compress import UnitRows, design_codes
 from formula_torch.numerics.arrays import as_tensor
 from formula_torch.result.rows import Rows
-from formula_torch.result.trajectory.base import first_rows
+from formula_torch.result.trajectory.base import first_rows, unit_index
 
 __all__ = ["UnitsOfRows", "sorted_rows", "unit_values"]
 
@@ -48,7 +48,7 @@ class UnitsOfRows:
         else:
             codes, count = np.arange(n), n
         first, frame = first_rows(codes, count), rows.used_frame()
-        index = pd.Index(frame.column(second[0]).to_pandas().iloc[first], name=second[0]) if second else None
+        index = unit_index(frame.column(second[0]), first) if second else None
         if index is None:
             index = pd.RangeIndex(n) if problem.sample.index is None else problem.sample.index
         given, name = rows.weight_values(), rows.weights if isinstance(rows.weights, str) else "weights"

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import math
 import warnings
-
-import pandas as pd
+from collections.abc import Iterator
 
 from formula_torch.errors import InferenceWarning
-from formula_torch.result.trajectory import Search
+from formula_torch.present.trajectory.notes import FEW_UNITS
+from formula_torch.result.trajectory import Search, TrajectoryFit
 from formula_torch.solvers.multistart import Found
 from formula_torch.trajectories.asked import Asked
-from formula_torch.trajectories.parameters import SINGULAR
-from formula_torch.trajectories.unit_rows import UnitsOfRows
 
 __all__ = ["search_report", "warn_of"]
 
-# Smaller groups are often a few outliers.
-FEW_UNITS = 5
 # Newton's decrement above which a climb has not arrived.
 UNFINISHED = 1e-6
-# A linear predictor of this size is a probability of 0 or 1.
-CERTAIN = 15.0
+# Frames from here to the user's, whom warnings are to name.
+DEPTH = 5
 
 
 def search_report(found: Found, seed: int) -> Search:
@@ -29,33 +25,83 @@ def search_report(found: Found, seed: int) -> Search:
     others = found.values[found.values < found.value - 1e-3 * max(1.0, abs(found.value) * 1e-3)]
     runner_up = float(others[0]) if len(others) else math.nan
     values = tuple(found.values.tolist())
+    collapsed = int((found.values == -math.inf).sum())
     return Search(
-        len(values), found.replicated, runner_up, found.moves, 0, found.decrement, found.curvature, seed, values
+        starts=len(values),
+        replicated=found.replicated,
+        iterations=found.iterations,
+        runner_up=runner_up,
+        moves=found.moves,
+        collapsed=collapsed,
+        decrement=found.decrement,
+        curvature=found.curvature,
+        seed=seed,
+        values=values,
     )
 
 
-def warn_of(asked: Asked, found: Found, posterior: pd.DataFrame, units: UnitsOfRows, steepest: float) -> None:
-    """Say what a user must know of the solution."""
-    sizes = units.weights.numpy() @ posterior.to_numpy()
-    small = [g for g, size in enumerate(sizes, 1) if size < FEW_UNITS]
-    if small and asked.groups > 1:
-        _say(
-            f"group {', '.join(map(str, small))} has fewer than {FEW_UNITS} units; it may be a few outliers "
+def labels_note(asked: Asked, *, kept_labels: bool) -> list[str]:
+    """Say that groups stand in the order of the constraints."""
+    if not kept_labels:
+        return []
+    return [f"Groups keep the numbers that the constraints give them; they are not in order of {asked.order}."]
+
+
+def warn_of(asked: Asked, found: Found, fit: TrajectoryFit) -> None:
+    """Say what a user must know of the solution.
+
+    Parameters
+    ----------
+    asked : Asked
+    found : Found
+    fit : TrajectoryFit
+    """
+    for message in (
+        *_small(fit),
+        *_collapsed(fit),
+        *_unidentified(found, fit),
+        *_single(asked, found),
+    ):
+        warnings.warn(message, InferenceWarning, stacklevel=DEPTH)
+
+
+def _small(fit: TrajectoryFit) -> Iterator[str]:
+    units = fit.known_units("the size of groups")
+    sizes = units.weights @ units.posterior.to_numpy()
+    small = [f"{g} ({size:.1f})" for g, size in enumerate(sizes, 1) if size < FEW_UNITS]
+    if small and fit.n_groups > 1:
+        yield (
+            f"fewer than {FEW_UNITS} units are in group {', '.join(small)}; it may be a few outliers "
             "rather than a group. Try fewer groups."
         )
-    if found.curvature <= SINGULAR or found.decrement > UNFINISHED:
-        _say(
-            "not all parameters are identified at the solution (the information is singular, or a coefficient runs off "
-            "to infinity): their errors are NaN. Try fewer groups, or a simpler curve."
+
+
+def _collapsed(fit: TrajectoryFit) -> Iterator[str]:
+    search = fit.search
+    if search.collapsed:
+        yield (
+            f"{search.collapsed} of {search.starts} starts ended in a group whose sigma goes to zero, where the "
+            "likelihood has no bound; they are left out, and the best of the others is reported. Use "
+            "dispersion='common', or prior='weak'."
         )
-    if not (asked.family.dispersed or asked.family.exponential) and steepest > CERTAIN:
-        _say(
-            "in a group the response is always 0, or always 1, at some times: its curve runs off to infinity, and its "
-            "coefficients and their errors have no meaning. Try fewer groups, or a simpler curve."
+
+
+def _unidentified(found: Found, fit: TrajectoryFit) -> Iterator[str]:
+    lost = fit.params.index[fit.bse.isna() & fit.params.notna()]
+    if len(lost):
+        named = f" ({', '.join(lost[:5])}{', ...' if len(lost) > 5 else ''})"
+        yield (
+            f"the data do not determine some parameters, and their errors are NaN{named}: a group's responses are all "
+            "0 or all 1, a covariate tells its members for certain, or there is a group too many. Try prior='weak', "
+            "fewer groups, or a simpler curve."
         )
+    elif found.decrement > UNFINISHED:
+        yield (
+            f"the search stopped before the top: Newton's next step would gain {found.decrement / 2:.1g}. Try another "
+            "seed=, or start= from this fit."
+        )
+
+
+def _single(asked: Asked, found: Found) -> Iterator[str]:
     if found.replicated == 1 and found.moves == 0 and asked.starts > 1 and asked.groups > 1:
-        _say(f"only one of {asked.starts} starts reached the best value; try starts={5 * asked.starts}.")
-
-
-def _say(message: str) -> None:
-    warnings.warn(message, InferenceWarning, stacklevel=6)
+        yield f"only one of {asked.starts} starts reached the best value; try starts={5 * asked.starts}."

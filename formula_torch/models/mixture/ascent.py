@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from formula_torch.models.mixture.expectation import em_step, maximised
+from formula_torch.models.mixture.expectation import em_step, longest_move, maximised
 from formula_torch.models.mixture.likelihood import Mixture
 
 __all__ = ["Ascent"]
@@ -17,6 +18,10 @@ LONGEST_MOVE = 3.0
 RESCUE_STEPS = 5
 
 
+def _nothing() -> None:
+    """Show no progress."""
+
+
 @dataclass(frozen=True, eq=False)
 class Ascent:
     """The log-likelihood of a mixture in its free directions.
@@ -24,19 +29,22 @@ class Ascent:
     Parameters
     ----------
     mixture : Mixture
+    tick : callable, optional
+        Called once a step.
     """
 
     mixture: Mixture
+    tick: Callable[[], object] = _nothing
 
     def value(self, theta: Tensor) -> Tensor:
         """Log-likelihoods, shape (B,)."""
-        return self.mixture.loglik(theta)
+        return self.mixture.objective(theta)
 
     def derivatives(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Log-likelihoods, gradients (B, P) and Hessians (B, P, P)."""
-        at, free = self.mixture(theta), self.mixture.free
-        found = self.mixture.louis(theta, at)
-        return at.value, found.gradient @ free, free.mT @ found.hessian @ free
+        self.tick()
+        (value, gradient, hessian), free = self.mixture.derivatives(theta), self.mixture.free
+        return value, gradient @ free, free.mT @ hessian @ free
 
     def moved(self, theta: Tensor, step: Tensor) -> Tensor:
         """Points after steps of shape (B, P)."""
@@ -44,14 +52,14 @@ class Ascent:
 
     def longest(self, theta: Tensor, step: Tensor) -> Tensor:
         """Share of each step that moves no linear predictor too far, shape (B,)."""
-        layout, beta = self.mixture.units.layout, self.mixture.beta
-        before = layout.predictor(beta(theta))
-        move = (layout.predictor(beta(self.moved(theta, step))) - before).abs() / (1 + before.abs())
-        return LONGEST_MOVE / move.amax((1, 2)).clamp(min=LONGEST_MOVE)
+        before, after = self.mixture.beta(theta), self.mixture.beta(self.moved(theta, step))
+        move = longest_move(self.mixture, before, after, relative=True)
+        return LONGEST_MOVE / move.clamp(min=LONGEST_MOVE)
 
     def improved(self, theta: Tensor, steps: int) -> Tensor:
         """Some steps of EM."""
         for _ in range(steps):
+            self.tick()
             theta = em_step(self.mixture, theta)
         return theta
 
@@ -83,7 +91,7 @@ def _neighbours(mixture: Mixture, theta: Tensor, generator: torch.Generator) -> 
     worst = (at.unit_loglik[0] / mixture.units.rows).argsort()
     allocations += [_outliers(posterior, emptied, worst, share) for emptied in range(groups) for share in OUTLIERS]
     several = theta.expand(len(allocations), *theta.shape)
-    return maximised(mixture, several, mixture(several).with_posterior(torch.stack(allocations)))
+    return maximised(mixture, several, torch.stack(allocations))
 
 
 def _merged(posterior: Tensor, emptied: int) -> Tensor:
@@ -98,7 +106,7 @@ def _split(
 ) -> Tensor:
     """Empty one group into the others and divide another along a random direction of its units' scores."""
     moved = _merged(posterior, emptied)
-    scores = mixture.complete_scores(theta[None], mixture(theta[None]))[0, divided, : mixture.p]
+    scores = mixture(theta[None]).densities.scores()[0, divided, : mixture.p]
     direction = torch.randn(mixture.p, generator=generator, dtype=theta.dtype)
     side = direction @ (scores / scores.std(-1, keepdim=True).clamp(min=1e-300))
     upper = (side > side.median()).to(theta.dtype)

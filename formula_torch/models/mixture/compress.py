@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from formula_torch.design import Design
-from formula_torch.families import Family
+from formula_torch.families import AnyFamily, Family
 from formula_torch.models.mixture.units import Cells, Layout, Rows, Units
 from formula_torch.numerics.arrays import segment_sum
 
@@ -63,13 +63,13 @@ def design_codes(design: Design) -> np.ndarray:
     return codes
 
 
-def compressed(rows: UnitRows, family: Family, weights: Tensor, z: Tensor) -> tuple[Units, Tensor]:
+def compressed(rows: UnitRows, family: AnyFamily, weights: Tensor, z: Tensor) -> tuple[Units, Tensor]:
     """Sum the rows of each unit, and join equal units.
 
     Parameters
     ----------
     rows : UnitRows
-    family : Family
+    family : Family or Density
     weights : Tensor, shape (n,)
         How many units each one stands for.
     z : Tensor, shape (m, n)
@@ -80,6 +80,8 @@ def compressed(rows: UnitRows, family: Family, weights: Tensor, z: Tensor) -> tu
     profile : int64 Tensor, shape (n,)
         Which of these each unit became.
     """
+    if not isinstance(family, Family):
+        return _uncompressed(rows, weights, z), torch.arange(rows.n_units)
     n, unit = rows.n_units, rows.unit
     y = rows.y if rows.offset is None or not family.dispersed else rows.y - rows.offset
     count = torch.bincount(unit, minlength=n).to(torch.float64)
@@ -96,6 +98,14 @@ def compressed(rows: UnitRows, family: Family, weights: Tensor, z: Tensor) -> tu
         z,
     )
     return _joined(units, rows, family)
+
+
+def _uncompressed(rows: UnitRows, weights: Tensor, z: Tensor) -> Units:
+    """Keep rows as they are: of a density of which nothing is known there are no sufficient statistics."""
+    n = rows.n_units
+    nothing, count = torch.zeros(n, dtype=torch.float64), torch.bincount(rows.unit, minlength=n).to(torch.float64)
+    layout = Rows(rows.x, rows.unit, n, rows.offset, rows.y)
+    return Units(layout, rows.x.new_zeros(rows.x.shape[1], n), nothing, count, nothing, weights, z)
 
 
 def _layout(rows: UnitRows, family: Family) -> Layout:

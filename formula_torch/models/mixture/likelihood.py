@@ -1,35 +1,37 @@
 """A finite mixture over units: groups with a regression each, and shares that may depend on covariates.
 
-    l = sum_u w_u log sum_g pi_ug exp(L_ug),   L_ug = sum_{r in u} log f(y_r | x_r'beta_g, phi_g),
-    pi_ug = softmax_g(z_u'gamma_g),  gamma_1 = 0
+    l = sum_u w_u log sum_g pi_ug exp(L_ug),   L_ug = sum_{r in u} log f(y_r | x_r'beta_g, sigma_g),
+    pi_ug = softmax_g(z_u'gamma_g)
 
-Parameters of all starts are one tensor theta of shape (B, K, D), the block of a group being beta (p),
-the logarithm of sigma where the family has one, and gamma (m). Gradient and Hessian follow from those of
+Parameters of all starts are one tensor theta of shape (B, K, D), the block of a group being psi (q; beta, and the
+logarithm of sigma where the family has one) and gamma (m). Gradient and Hessian follow from those of
 the complete data (Louis 1982, J. R. Stat. Soc. B 44:226-233): with c_ug the complete-data score of unit u
 in group g and r_ug its posterior probability,
 
     H = blockdiag_g(Hc_g + sum_u w_u r_ug c_ug c_ug') - sum_u w_u (r c)_u (r c)_u' - H_pi,
 
 H_pi = sum_u w_u (diag(pi_u) - pi_u pi_u') kron z_u z_u' in the membership block.
+
+A prior adds to every group some of an average unit, prior / W sum_u w_u L_ug: the value stays bounded where
+a sigma goes to zero, and has a maximum where a group's responses are all 0 or all 1.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from formula_torch.families import Family
+from formula_torch.families import AnyFamily
+from formula_torch.models.mixture.components import Complete, Component, Densities
 from formula_torch.models.mixture.units import Units
+from formula_torch.numerics.arrays import CELLS_AT_ONCE, slices
 
-__all__ = ["Evaluation", "Louis", "Mixture"]
-
-HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
-# A share of zero would stay zero: the smallest that a group may have, in units.
-LEAST_UNITS = 1e-10
+__all__ = ["Evaluation", "Membership", "Mixture"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,70 +41,94 @@ class Evaluation:
     Parameters
     ----------
     value : Tensor, shape (B,)
+        Log-likelihood.
+    penalty : Tensor, shape (B,)
+        Logarithm of the prior.
     posterior : Tensor, shape (B, K, n)
     log_share : Tensor, shape (B, K, n or 1)
-    predictor : Tensor, shape (B, K, C)
-    squares : Tensor, shape (B, K, n), or None
-        Sums of squared residuals by unit, of a dispersed family.
     unit_loglik : Tensor, shape (B, n)
+    densities : Densities
     """
 
     value: Tensor
+    penalty: Tensor
     posterior: Tensor
     log_share: Tensor
-    predictor: Tensor
-    squares: Tensor | None
     unit_loglik: Tensor
-
-    def with_posterior(self, posterior: Tensor) -> Evaluation:
-        """Return the same with another allocation of the units."""
-        return replace(self, posterior=posterior)
+    densities: Densities
 
 
 @dataclass(frozen=True, eq=False)
-class Louis:
-    """First and second derivatives of the log-likelihood.
+class Membership:
+    """Derivatives of the log-likelihood of complete data in gamma.
 
     Parameters
     ----------
-    gradient : Tensor, shape (B, K D)
-    hessian : Tensor, shape (B, K D, K D)
+    gradient : Tensor, shape (B, K, m)
+    information : Tensor, shape (B, K m, K m)
+    mass : Tensor, shape (B, K)
+        Units in each group.
     """
 
     gradient: Tensor
-    hessian: Tensor
+    information: Tensor
+    mass: Tensor
+
+    @staticmethod
+    def stacked(parts: list[Membership]) -> Membership:
+        """Join batches of starts."""
+        if len(parts) == 1:
+            return parts[0]
+        each = zip(*((m.gradient, m.information, m.mass) for m in parts), strict=True)
+        return Membership(*(torch.cat(of) for of in each))
+
+    def __add__(self, other: Membership) -> Membership:
+        return Membership(self.gradient + other.gradient, self.information + other.information, self.mass + other.mass)
 
 
 @dataclass(frozen=True, eq=False)
 class Mixture:
-    """The log-likelihood of a mixture with its derivatives and its EM map, for a batch of starts.
+    """The log-likelihood of a mixture with its derivatives, for a batch of starts.
 
     Parameters
     ----------
     units : Units
-    family : Family
+    component : Component
     groups : int
     free : Tensor, shape (K D, P)
-        Orthonormal columns: the directions in which the parameters may move.
-    common : bool
-        One sigma for all groups.
+        Orthonormal columns: the directions in which the parameters may move. None mixes psi and gamma.
     prior : float
-        How many average units are added to every group (0: none).
+        How much of an average unit is added to every group.
+    total : float
+        Weight of all units, of which `units` may be a part.
+    least_sigma : float
+        A group whose sigma is smaller has collapsed.
     """
 
     units: Units
-    family: Family
+    component: Component
     groups: int
     free: Tensor
-    common: bool = True
-    prior: float = 0.0
+    prior: float
+    total: float
+    least_sigma: float = 0.0
 
     # -- the parameters ---------------------------------------------------------------------------
+
+    @property
+    def family(self) -> AnyFamily:
+        """Distribution of the response."""
+        return self.component.family
 
     @property
     def p(self) -> int:
         """Coefficients of a group."""
         return self.units.p
+
+    @property
+    def q(self) -> int:
+        """Parameters of a group without membership."""
+        return self.p + int(self.family.dispersed)
 
     @property
     def m(self) -> int:
@@ -112,137 +138,186 @@ class Mixture:
     @property
     def size(self) -> int:
         """Parameters of a group, D."""
-        return self.p + int(self.family.dispersed) + self.m
+        return self.q + self.m
 
     def beta(self, theta: Tensor) -> Tensor:
         """Coefficients, shape (B, K, p)."""
         return theta[..., : self.p]
 
-    def log_sigma(self, theta: Tensor) -> Tensor:
-        """Logarithms of sigma, shape (B, K)."""
-        return theta[..., self.p]
+    def psi(self, theta: Tensor) -> Tensor:
+        """Coefficients, and log sigma where there is one, shape (B, K, q)."""
+        return theta[..., : self.q]
 
     def gamma(self, theta: Tensor) -> Tensor:
         """Membership coefficients, shape (B, K, m)."""
-        return theta[..., self.size - self.m :]
-
-    def join(self, beta: Tensor, log_sigma: Tensor | None, gamma: Tensor) -> Tensor:
-        """Put the parts together, shape (B, K, D)."""
-        parts = [beta, gamma] if log_sigma is None else [beta, log_sigma[..., None], gamma]
-        return torch.cat(parts, -1)
+        return theta[..., self.q :]
 
     @cached_property
-    def free_beta(self) -> Tensor | None:
-        """Free directions of the coefficients of all groups, shape (K p, P_beta); None: all are free."""
-        rows = [g * self.size + j for g in range(self.groups) for j in range(self.p)]
-        part = self.free[rows]
-        part = part[:, (part != 0).any(0)]
-        return None if part.shape[1] == len(rows) else part
+    def free_psi(self) -> Tensor:
+        """Free directions of psi, shape (K q, P_psi)."""
+        return self._free_of(slice(0, self.q))
+
+    @cached_property
+    def free_gamma(self) -> Tensor:
+        """Free directions of gamma, shape (K m, P_gamma)."""
+        return self._free_of(slice(self.q, self.size))
+
+    def _free_of(self, part: slice) -> Tensor:
+        rows = self.free.reshape(self.groups, self.size, -1)[:, part].flatten(0, 1)
+        return rows[:, (rows != 0).any(0)]
+
+    @cached_property
+    def plain(self) -> bool:
+        """Whether shares are the same for all units, and free."""
+        return self.m == 1 and self.free_gamma.shape[1] == self.groups - 1 and bool((self.units.z == 1).all())
+
+    # -- parts ------------------------------------------------------------------------------------
+
+    @cached_property
+    def parts(self) -> tuple[tuple[slice, Mixture], ...]:
+        """Consecutive units, few enough for what has a value for each of their rows."""
+        n = self.units.n
+        width = self.groups * self.size * max(n, len(self.units.layout.x))
+        if width <= CELLS_AT_ONCE:
+            return ((slice(0, n), self),)
+        spans = slices(n, n * CELLS_AT_ONCE // width)
+        return tuple((span, replace(self, units=self.units.span(span))) for span in spans)
+
+    def pieces(self, batch: int) -> Iterator[tuple[slice, slice, Mixture]]:
+        """Parts of the starts and of the units, to be summed over the latter."""
+        widest = max(max(part.units.n, len(part.units.layout.x)) for _, part in self.parts)
+        for starts in slices(batch, CELLS_AT_ONCE // (self.groups * self.size * widest)):
+            for span, part in self.parts:
+                yield starts, span, part
 
     # -- the log-likelihood -----------------------------------------------------------------------
 
-    def densities(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
-        """L_ug, shape (B, K, n), the predictor, and sums of squares of a dispersed family."""
-        u, beta = self.units, self.beta(theta)
-        eta = u.layout.predictor(beta)
-        linear = beta @ u.xy - u.layout.unit_sums(self.family.cumulant(eta))
-        if not self.family.dispersed:
-            return linear + u.base, eta, None
-        squares = u.yy - 2 * linear
-        log_sigma = self.log_sigma(theta)[..., None]
-        density = -squares / 2 * torch.exp(-2 * log_sigma) - u.rows * (log_sigma + HALF_LOG_TWO_PI) + u.base
-        return density, eta, squares
-
     def __call__(self, theta: Tensor) -> Evaluation:
-        """Evaluate the log-likelihood, shape (B,), without the prior."""
-        density, eta, squares = self.densities(theta)
+        """Evaluate the log-likelihood and the prior, shape (B,) each."""
+        weights = self.units.weights
+        densities = self.component.densities(self.units, self.psi(theta))
         log_share = torch.log_softmax(self.gamma(theta) @ self.units.z, 1)
-        joint = density + log_share
+        joint = densities.value + log_share
         unit_loglik = torch.logsumexp(joint, 1)
         posterior = torch.exp(joint - unit_loglik[:, None])
-        return Evaluation(unit_loglik @ self.units.weights, posterior, log_share, eta, squares, unit_loglik)
+        penalty = torch.zeros_like(unit_loglik[:, 0])
+        if self.prior:
+            penalty = (densities.value @ weights).sum(1) * (self.prior / self.total)
+        return Evaluation(unit_loglik @ weights, penalty, posterior, log_share, unit_loglik, densities)
 
-    def loglik(self, theta: Tensor) -> Tensor:
-        """Log-likelihood, shape (B,); minus infinity where it is not finite."""
-        value = self(theta).value
+    def objective(self, theta: Tensor) -> Tensor:
+        """Log-likelihood and log-prior, shape (B,); minus infinity where not finite."""
+        value = theta.new_zeros(len(theta))
+        for starts, _, part in self.pieces(len(theta)):
+            at = part(theta[starts])
+            value[starts] += at.value + at.penalty
         return torch.where(value.isfinite(), value, -math.inf)
+
+    def collapsed(self, theta: Tensor) -> Tensor:
+        """Whether the sigma of a group is as good as zero, bool of shape (B,)."""
+        if not self.least_sigma:
+            return torch.zeros(len(theta), dtype=torch.bool, device=theta.device)
+        return (theta[..., self.p] < math.log(self.least_sigma)).any(1)
+
+    def mass(self, posterior: Tensor) -> Tensor:
+        """How much each unit counts in each group, the prior's share included, shape (B, K, n)."""
+        mass = posterior * self.units.weights
+        return mass + self.units.weights * (self.prior / self.total) if self.prior else mass
 
     # -- derivatives ------------------------------------------------------------------------------
 
-    def complete_scores(self, theta: Tensor, at: Evaluation) -> Tensor:
+    def complete_scores(self, at: Evaluation) -> Tensor:
         """c_ug, shape (B, K, D, n)."""
-        u = self.units
-        slope = u.xy - u.layout.unit_gradients(self.family.mean(at.predictor))
-        batch = at.posterior.shape[:2]
-        z = u.z.expand(*batch, *u.z.shape[:1], u.n)
-        if at.squares is None:
-            return torch.cat([slope.expand(*batch, self.p, u.n), z], 2)
-        precision = torch.exp(-2 * self.log_sigma(theta))[..., None]
-        spread = (at.squares * precision - u.rows)[:, :, None]
-        return torch.cat([slope * precision[..., None], spread, z], 2)
+        z = self.units.z.expand(*at.posterior.shape[:2], self.m, self.units.n)
+        return torch.cat([at.densities.scores(), z], 2)
 
     def unit_scores(self, theta: Tensor) -> Tensor:
-        """Scores of the units, shape (B, K D, n)."""
+        """Scores of the units, shape (B, K D, n), without the prior."""
         at = self(theta)
-        scores = at.posterior[:, :, None] * self.complete_scores(theta, at)
-        scores[:, :, self.size - self.m :] -= at.log_share.exp()[:, :, None] * self.units.z
+        scores = at.posterior[:, :, None] * self.complete_scores(at)
+        scores[:, :, self.q :] -= at.log_share.exp()[:, :, None] * self.units.z
         return scores.flatten(1, 2)
 
-    def louis(self, theta: Tensor, at: Evaluation) -> Louis:
-        """Gradient and Hessian at `theta`."""
-        u, (batch, groups) = self.units, at.posterior.shape[:2]
-        c = self.complete_scores(theta, at)
+    def derivatives(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Objective (B,), its gradient (B, K D) and Hessian (B, K D, K D); minus infinity where a group collapsed."""
+        batch, width = len(theta), self.groups * self.size
+        value, gradient = theta.new_zeros(batch), theta.new_zeros(batch, width)
+        hessian = theta.new_zeros(batch, width, width)
+        for starts, _, part in self.pieces(batch):
+            v, g, h = part._louis(theta[starts])
+            value[starts] += v
+            gradient[starts] += g
+            hessian[starts] += h
+        value = torch.where(value.isfinite() & ~self.collapsed(theta), value, -math.inf)
+        return value, gradient, hessian
+
+    def _louis(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        at, (batch, groups) = self(theta), theta.shape[:2]
+        c = self.complete_scores(at)
         expected = at.posterior[:, :, None] * c
-        weighted = expected * u.weights
-        share = at.log_share.exp().expand_as(at.posterior) * u.weights
+        weighted = expected * self.units.weights
+        share = at.log_share.exp() * self.units.weights
         gradient = weighted.sum(-1)
-        gradient[:, :, self.size - self.m :] -= share @ u.z.mT.expand(batch, u.n, self.m)
-        blocks = self._complete_hessian(theta, at, gradient) + weighted @ c.mT
-        flat = (batch, groups * self.size, u.n)
+        gradient[:, :, self.q :] -= share @ self.units.z.mT.expand(batch, -1, -1)
+        if self.prior:
+            gradient[:, :, : self.q] += (c[:, :, : self.q] @ self.units.weights) * (self.prior / self.total)
+        blocks = weighted @ c.mT
+        blocks[:, :, : self.q, : self.q] += at.densities.hessian(self.mass(at.posterior), gradient[:, :, : self.q])
+        flat = (batch, groups * self.size, self.units.n)
         hessian = -(weighted.reshape(flat) @ expected.reshape(flat).mT)
         for g in range(groups):
             part = slice(g * self.size, (g + 1) * self.size)
             hessian[:, part, part] += blocks[:, g]
         self._subtract_membership(hessian, share)
-        return Louis(gradient.reshape(batch, -1), hessian)
-
-    def _complete_hessian(self, theta: Tensor, at: Evaluation, gradient: Tensor) -> Tensor:
-        """Hc_g of trajectories and sigma, shape (B, K, D, D)."""
-        u = self.units
-        blocks = theta.new_zeros(*at.posterior.shape[:2], self.size, self.size)
-        blocks[:, :, : self.p, : self.p] = -self.information(theta, at)
-        if at.squares is not None:
-            precision = torch.exp(-2 * self.log_sigma(theta))
-            cross = -2 * gradient[:, :, : self.p]
-            blocks[:, :, : self.p, self.p] = cross
-            blocks[:, :, self.p, : self.p] = cross
-            blocks[:, :, self.p, self.p] = -2 * precision * ((at.posterior * at.squares) @ u.weights)
-        return blocks
-
-    def information(self, theta: Tensor, at: Evaluation) -> Tensor:
-        """Complete-data information of beta, X'diag(N v)X / phi, shape (B, K, p, p)."""
-        u = self.units
-        mass = u.layout.cell_sums(at.posterior * u.weights) * self.family.variance(at.predictor)
-        information = (u.layout.x.mT * mass[..., None, :]) @ u.layout.x
-        if at.squares is None:
-            return information
-        return information * torch.exp(-2 * self.log_sigma(theta))[..., None, None]
+        return at.value + at.penalty, gradient.reshape(batch, -1), hessian
 
     def _subtract_membership(self, hessian: Tensor, share: Tensor) -> None:
         """Subtract sum_u w_u (diag(pi) - pi pi') kron z z' from the membership block, in place."""
-        first = self.size - self.m
-        index = [g * self.size + first + j for g in range(self.groups) for j in range(self.m)]
+        index = [g * self.size + self.q + j for g in range(self.groups) for j in range(self.m)]
         where = torch.tensor(index, device=hessian.device)
-        hessian[:, where[:, None], where] -= self.membership_information(share)
+        hessian[:, where[:, None], where] -= self._membership_information(share)
 
-    def membership_information(self, share: Tensor) -> Tensor:
+    def _membership_information(self, share: Tensor) -> Tensor:
         """sum_u w_u (diag(pi) - pi pi') kron z z', shape (B, K m, K m); `share` is w_u pi_ug."""
         z, batch = self.units.z, share.shape[0]
         by_group = (share[:, :, None] * z).flatten(1, 2)
         weights = torch.where(self.units.weights > 0, self.units.weights, 1.0)
         information = -(by_group / weights) @ by_group.mT
-        own = (share[:, :, None] * z) @ z.mT.expand(batch, self.groups, self.units.n, self.m)
+        own = (share[:, :, None] * z) @ z.mT
         for g in range(self.groups):
             part = slice(g * self.m, (g + 1) * self.m)
-            information[:, part, part] += own[:, g]
+            information[:, part, part] += own.expand(batch, -1, -1, -1)[:, g]
         return information
+
+    # -- complete data ----------------------------------------------------------------------------
+
+    def complete(self, theta: Tensor, allocation: Tensor | None = None) -> tuple[Complete, Membership]:
+        """Derivatives of the log-likelihood of complete data, units being in each group by their posterior.
+
+        Parameters
+        ----------
+        theta : Tensor, shape (B, K, D)
+        allocation : Tensor, shape (B, K, n), optional
+            In place of the posterior.
+        """
+        found: list[tuple[Complete, Membership]] = []
+        for starts, span, part in self.pieces(len(theta)):
+            own = part._complete(theta[starts], None if allocation is None else allocation[starts, :, span])
+            if span.start == 0:
+                found.append(own)
+            else:
+                found[-1] = (found[-1][0] + own[0], found[-1][1] + own[1])
+        return Complete.stacked([psi for psi, _ in found]), Membership.stacked([gamma for _, gamma in found])
+
+    def _complete(self, theta: Tensor, allocation: Tensor | None) -> tuple[Complete, Membership]:
+        at = self(theta)
+        posterior = at.posterior if allocation is None else allocation
+        mass, weighted = self.mass(posterior), posterior * self.units.weights
+        gradient = at.densities.gradient(mass)
+        complete = Complete(gradient, at.densities.hessian(mass, gradient), (mass * self.units.rows).sum(-1))
+        if self.plain:
+            empty = theta.new_zeros(len(theta), 0, 0)
+            return complete, Membership(empty, empty, weighted.sum(-1))
+        share = at.log_share.exp() * self.units.weights
+        slope = (weighted - share) @ self.units.z.mT
+        return complete, Membership(slope, self._membership_information(share), weighted.sum(-1))

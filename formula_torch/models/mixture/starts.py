@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from formula_torch.families import Family
+from formula_torch.families import AnyFamily
 from formula_torch.models.mixture.compress import UnitRows
 from formula_torch.models.mixture.expectation import maximised
 from formula_torch.models.mixture.likelihood import Mixture
@@ -25,7 +25,7 @@ MOST_COEFFICIENTS = 8
 SPREAD = 0.1
 
 
-def features(rows: UnitRows, family: Family) -> Tensor:
+def features(rows: UnitRows, family: AnyFamily) -> Tensor:
     """Each unit's own regression, drawn a little to zero, of a response of stable variance, shape (n, f).
 
     Parameters
@@ -120,5 +120,4 @@ def started(mixture: Mixture, pooled: Tensor, posterior: Tensor) -> Tensor:
     posterior : Tensor, shape (B, K, n)
     """
     theta = pooled.expand(posterior.shape[0], mixture.groups, -1).clone()
-    at = mixture(theta)
-    return maximised(mixture, theta, at.with_posterior(posterior))
+    return maximised(mixture, theta, posterior)

@@ -49,6 +49,10 @@ class Layout(Protocol):
         """Return the layout of some units."""
         ...
 
+    def span(self, units: slice) -> Layout:
+        """Return the layout of consecutive units, a view."""
+        ...
+
 
 @dataclass(frozen=True, eq=False)
 class Cells:
@@ -87,6 +91,10 @@ class Cells:
         """Return the layout of some units."""
         return self if self.counts.shape[1] == 1 else Cells(self.x, self.counts[:, units])
 
+    def span(self, units: slice) -> Cells:
+        """Return the layout of consecutive units, a view."""
+        return self if self.counts.shape[1] == 1 else Cells(self.x, self.counts[:, units])
+
 
 @dataclass(frozen=True, eq=False)
 class Rows:
@@ -100,12 +108,15 @@ class Rows:
     n : int
         Number of units.
     offset : Tensor, shape (N,), or None
+    y : Tensor, shape (N,), or None
+        The response, for a density that is not linear in it.
     """
 
     x: Tensor
     unit: Tensor
     n: int
     offset: Tensor | None = None
+    y: Tensor | None = None
 
     def predictor(self, beta: Tensor) -> Tensor:
         """Linear predictor of the rows: (B, K, p) to (B, K, N)."""
@@ -130,8 +141,15 @@ class Rows:
         place[units] = torch.arange(len(units), device=units.device)
         moved = place[self.unit]
         kept = torch.argsort(moved, stable=True)[int((moved < 0).sum()) :]
-        offset = None if self.offset is None else self.offset[kept]
-        return Rows(self.x[kept], moved[kept], len(units), offset)
+        offset, y = (None if v is None else v[kept] for v in (self.offset, self.y))
+        return Rows(self.x[kept], moved[kept], len(units), offset, y)
+
+    def span(self, units: slice) -> Rows:
+        """Return the layout of consecutive units, a view."""
+        ends = torch.tensor([units.start, units.stop], device=self.unit.device)
+        rows = slice(*torch.searchsorted(self.unit, ends).tolist())
+        offset, y = (None if v is None else v[rows] for v in (self.offset, self.y))
+        return Rows(self.x[rows], self.unit[rows] - units.start, units.stop - units.start, offset, y)
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,12 +193,18 @@ class Units:
 
     def take(self, units: Tensor) -> Units:
         """Return some of the units."""
-        rows = self.rows if self.rows.shape[0] == 1 else self.rows[units]
+        return self._only(units, self.layout.take(units))
+
+    def span(self, units: slice) -> Units:
+        """Return consecutive units, a view."""
+        return self._only(units, self.layout.span(units))
+
+    def _only(self, units: Tensor | slice, layout: Layout) -> Units:
         return Units(
-            self.layout.take(units),
+            layout,
             self.xy[:, units],
             self.yy[units],
-            rows,
+            self.rows if self.rows.shape[0] == 1 else self.rows[units],
             self.base[units],
             self.weights[units],
             self.z[:, units],

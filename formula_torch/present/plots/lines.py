@@ -32,7 +32,7 @@ from formula_torch.result.regression_plots import RegressionPlots
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["INTERVALS", "plot_fit"]
+__all__ = ["INTERVALS", "plot_fit", "value_text"]
 
 # Columns of summary_frame to draw, the widest first, how dark, and what they are called.
 _MEAN = ("mean_ci", 0.22, "the mean")
@@ -70,7 +70,7 @@ def plot_fit(
     draw = _draw_line if shown.x.levels is None else _draw_levels
     handles = [draw(ax, shown, frame, i, INTERVALS[interval]) for i, frame in enumerate(frames)]
     if shown.by is not None:
-        legend(ax, handles, [_value(line) for line in shown.lines], shown.by.name, beside=beside)
+        legend(ax, handles, [value_text(line) for line in shown.lines], shown.by.name, beside=beside)
     _label(ax, fit, shown, note, level, interval)
     return ax
 
@@ -165,7 +165,7 @@ def _label(ax: Axes, fit: RegressionPlots, shown: Reference, note: str | None, l
 
 
 def _names(shown: Reference) -> list[str]:
-    return [_value(level) for level in shown.x.levels or ()]
+    return [value_text(level) for level in shown.x.levels or ()]
 
 
 def _crowded(shown: Reference) -> bool:
@@ -190,13 +190,13 @@ def _caption(shown: Reference, level: float, interval: Any) -> str:
     of = [what for *_, what in INTERVALS[interval]]
     words = [f"{percent(level)} interval{'s' if len(of) > 1 else ''} of {' and of '.join(of)}"] if of else []
     # Bound by spaces that do not break.
-    held = [f"{name}\u00a0=\u00a0{_value(value)}" for name, value in shown.held().items()]
+    held = [f"{name}\u00a0=\u00a0{value_text(value)}" for name, value in shown.held().items()]
     if held:
         words.append(f"at {', '.join(held[:5])}{', ...' if len(held) > 5 else ''}")
     return "\n".join(textwrap.wrap("; ".join(words), 72))
 
 
-def _value(value: Any) -> str:
+def value_text(value: Any) -> str:
     """A level as text, a number without the digits nobody reads."""
     if not isinstance(value, numbers.Real) or isinstance(value, bool):
         return str(value)

@@ -10,18 +10,19 @@ import numpy as np
 import pandas as pd
 import torch
 
-from formula_torch.data import Frame, as_frame
+from formula_torch.data import Column, Frame, as_frame
 from formula_torch.design import Design
 from formula_torch.errors import DataError, DataRemovedError
-from formula_torch.families import Family
+from formula_torch.families import AnyFamily
 from formula_torch.formula.sample import row_values
+from formula_torch.inference.classification import Classification
 from formula_torch.inference.covariance import UnitSandwich
 from formula_torch.inference.moments import Estimator, Moments
 from formula_torch.inference.resample import Refit
 from formula_torch.result.fit import Fit
 from formula_torch.result.trajectory.specification import Search, Specification, UnitTable
 
-__all__ = ["TrajectoryEstimates", "first_rows", "unit_codes"]
+__all__ = ["TrajectoryEstimates", "first_rows", "unit_codes", "unit_index"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -43,6 +44,8 @@ class TrajectoryEstimates(Fit):
         Mean probability of each group over the units.
     share_jacobian : array, shape (K, P)
         Its derivatives in the parameters.
+    classification : Classification
+        How surely units belong to the groups they are assigned to.
     search : Search
     information : Moments
         Observed information and scores of the units.
@@ -58,6 +61,7 @@ class TrajectoryEstimates(Fit):
     units: UnitTable | None
     share_values: np.ndarray
     share_jacobian: np.ndarray
+    classification: Classification
     search: Search
     information: Moments
     resampler: Refit | None
@@ -70,7 +74,7 @@ class TrajectoryEstimates(Fit):
         return self.spec.layout.names
 
     @property
-    def family(self) -> Family:
+    def family(self) -> AnyFamily:
         """Distribution of the response."""
         return self.spec.family
 
@@ -247,7 +251,22 @@ def unit_codes(frame: Frame, unit: str | None) -> tuple[np.ndarray, pd.Index]:
     if unit is None:
         return np.arange(frame.n_rows), pd.RangeIndex(frame.n_rows) if frame.index is None else frame.index
     codes, count = frame.column(unit).labels()
-    return codes, pd.Index(frame.column(unit).to_pandas().iloc[first_rows(codes, count)], name=unit)
+    return codes, unit_index(frame.column(unit), first_rows(codes, count))
+
+
+def unit_index(column: Column, first: np.ndarray) -> pd.Index:
+    """Identifiers of units as the user wrote them; text read as a factor becomes text again.
+
+    Parameters
+    ----------
+    column : Column
+    first : int array, shape (n_units,)
+        Where each unit first stands.
+    """
+    values = column.to_pandas().iloc[first]
+    if isinstance(values.dtype, pd.CategoricalDtype) and not column.has_order:
+        return pd.Index(values.astype(values.cat.categories.dtype), name=column.name)
+    return pd.Index(values, name=column.name)
 
 
 def first_rows(codes: np.ndarray, count: int) -> np.ndarray:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from formula_torch.families import Family
+from formula_torch.families import AnyFamily
 from formula_torch.formula.recipe import Recipe
 
 __all__ = ["Layout", "Search", "Specification", "UnitTable"]
@@ -88,7 +88,7 @@ class Specification:
         How many average units are added to each group; 0: none.
     """
 
-    family: Family
+    family: AnyFamily
     groups: int
     layout: Layout
     dispersion: str
@@ -123,6 +123,8 @@ class Search:
     ----------
     starts, replicated : int
         Starts, and how many of them reached the best value.
+    iterations : int
+        Of Newton, from the starts.
     runner_up : float
         The best other value that a start reached; NaN where all reached the best.
     moves : int
@@ -140,6 +142,7 @@ class Search:
 
     starts: int
     replicated: int
+    iterations: int
     runner_up: float
     moves: int
     collapsed: int

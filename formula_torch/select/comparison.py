@@ -1,0 +1,121 @@
+"""Compare fitted models."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from itertools import pairwise
+from typing import Any
+
+import pandas as pd
+
+from formula_torch.errors import check_known
+from formula_torch.result.comparison import Comparisons, ModelTest
+from formula_torch.result.nesting import check_same_rows
+from formula_torch.result.regression import RegressionFit
+from formula_torch.result.trajectory import TrajectoryFit
+from formula_torch.result.trajectory.nesting import check_comparable
+from formula_torch.select.trajectories import TRAJECTORY_TESTS, statistics
+
+__all__ = ["TESTS", "compare"]
+
+TESTS: dict[str, Callable[[Comparisons, Comparisons], ModelTest]] = {
+    "F": Comparisons.compare_f_test,
+    "LR": Comparisons.compare_lr_test,
+    "LM": Comparisons.compare_lm_test,
+    "Wald": Comparisons.compare_wald_test,
+}
+
+
+def compare(*fits: Any, test: str | None = None) -> pd.DataFrame:
+    """Statistics of several models of the same rows, a row each.
+
+    Parameters
+    ----------
+    fits : RegressionFit or TrajectoryFit, or one dict of name to these
+        Models of one kind, of one response on the same rows; their formulas are their names, unless given.
+    test : {None, "F", "LR", "LM", "Wald"}
+        Test each model against the one before it, which must be nested in it: the methods
+        ``compare_f_test``, ``compare_lr_test``, ``compare_lm_test``, ``compare_wald_test``. Of trajectory
+        models ``"LR"`` only, between those with the same number of groups: 2 (llf - llf_r), chi-squared. Between
+        numbers of groups there is none, as the smaller model lies on the boundary.
+
+    Returns
+    -------
+    DataFrame
+        Of regressions: model, nobs, df_model, df_resid, llf, aic, bic, r_squared, sigma, delta_aic (aic less
+        the smallest). Of trajectory models: model, groups, nobs, n_units, params, llf, aic, bic, bic_rows,
+        delta_bic. With a test also df_diff, statistic, p_value.
+
+    Raises
+    ------
+    ValueError
+        Unknown test.
+    DataError
+        Models of different rows or responses, or of counts and of measurements, whose likelihoods do not compare;
+        for a test, models that are not nested, or have different numbers of groups.
+
+    Examples
+    --------
+    >>> import formula_torch as ft
+    >>> visits = ft.datasets.visits()
+    >>> fits = {"age": ft.fit("drvisits ~ age", visits), "chronic": ft.fit("drvisits ~ age + chronic", visits)}
+    >>> ft.compare(fits, test="F").round(2)[["model", "delta_aic", "statistic"]]
+         model  delta_aic  statistic
+    0      age      542.2        NaN
+    1  chronic        0.0     586.05
+    """
+    check_known("test", test, (None, *TESTS))
+    models = _named(fits)
+    if isinstance(models[0][1], TrajectoryFit):
+        return _trajectories(models, test)
+    return _regressions(models, test)
+
+
+def _named(fits: tuple[Any, ...]) -> list[tuple[str, Any]]:
+    given = [*fits[0].items()] if len(fits) == 1 and isinstance(fits[0], Mapping) else [(None, fit) for fit in fits]
+    if not given or not any(all(isinstance(fit, kind) for _, fit in given) for kind in (RegressionFit, TrajectoryFit)):
+        raise TypeError(
+            "compare takes fitted models, all regressions or all trajectory models: compare(fit1, fit2), or "
+            "compare({'name': fit1, ...})."
+        )
+    return [(fit.recipe.formula.text if name is None else str(name), fit) for name, fit in given]
+
+
+def _regressions(models: list[tuple[str, RegressionFit]], test: str | None) -> pd.DataFrame:
+    check_same_rows([fit for _, fit in models])
+    table = pd.DataFrame([_row(name, fit) for name, fit in models])
+    table["delta_aic"] = table["aic"] - table["aic"].min()
+    if test is None:
+        return table
+    return _with_tests(table, [TESTS[test](larger, smaller) for smaller, larger in pairwise(fit for _, fit in models)])
+
+
+def _trajectories(models: list[tuple[str, TrajectoryFit]], test: str | None) -> pd.DataFrame:
+    check_comparable([fit for _, fit in models])
+    table = pd.DataFrame([statistics(name, fit) for name, fit in models])
+    table["delta_bic"] = table["bic"] - table["bic"].min()
+    if test is None:
+        return table
+    tested = TRAJECTORY_TESTS[test]
+    return _with_tests(table, [tested(larger, smaller) for smaller, larger in pairwise(fit for _, fit in models)])
+
+
+def _with_tests(table: pd.DataFrame, tests: list[ModelTest]) -> pd.DataFrame:
+    for column, part in (("df_diff", "df_diff"), ("statistic", "statistic"), ("p_value", "pvalue")):
+        table[column] = [math.nan, *(getattr(t, part) for t in tests)]
+    return table
+
+
+def _row(name: str, fit: RegressionFit) -> dict[str, Any]:
+    return {
+        "model": name,
+        "nobs": fit.nobs,
+        "df_model": fit.df_model,
+        "df_resid": fit.df_resid,
+        "llf": fit.llf,
+        "aic": fit.aic,
+        "bic": fit.bic,
+        "r_squared": fit.rsquared,
+        "sigma": math.sqrt(fit.scale),
+    }
