@@ -6,19 +6,56 @@ import argparse
 import importlib.metadata
 import platform
 from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from formula_torch import TrajectoryFit
 
 __all__ = ["main"]
 
 DEMO_FORMULA = "drvisits ~ private + medicaid + age + educ + actlim + chronic"
+DEMO_TRAJECTORIES = "homicides ~ poly(year, 2) + offset(log(population)) | city"
 REPORTED = ("torch", "numpy", "pandas", "scipy", "formulaic", "narwhals")
 
 
-def demo() -> None:
-    """Fit the doctor-visits regression on packaged data and print its summary."""
+def demo(plot: str | None = None) -> None:
+    """Fit a regression and a trajectory model to packaged data, and print their summaries.
+
+    Parameters
+    ----------
+    plot : str, optional
+        Draw the trajectories to this file.
+
+    Raises
+    ------
+    SystemExit
+        There is something to be drawn, and matplotlib is not installed.
+    """
     import formula_torch as ft
 
     print(f'>>> ft.fit("{DEMO_FORMULA}", ft.datasets.visits()).summary()')
     print(ft.fit(DEMO_FORMULA, ft.datasets.visits()).summary())
+    call = f'"{DEMO_TRAJECTORIES}", ft.datasets.city_homicides(), groups=3, family="poisson", vcov="robust"'
+    print(f"\n>>> ft.traj({call}).summary()")
+    groups = ft.traj(DEMO_TRAJECTORIES, ft.datasets.city_homicides(), groups=3, family="poisson", vcov="robust")
+    print(groups.summary())
+    if plot is None:
+        print("\nWith matplotlib, python -m formula_torch demo --plot trajectories.png draws the curves.")
+    else:
+        _draw(groups, plot)
+        print(f"\nThe curves are drawn in {plot}.")
+
+
+def _draw(groups: TrajectoryFit, file: str) -> None:
+    """Draw homicides per 100,000 to a file."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise SystemExit("--plot needs matplotlib: pip install formula-torch[plot]") from None
+    ax = groups.plot(at={"population": 100_000})
+    ax.set_ylabel("homicides per 100,000")
+    assert isinstance(ax.figure, Figure)
+    ax.figure.savefig(file, dpi=80, bbox_inches="tight")
 
 
 def info() -> None:
@@ -35,7 +72,9 @@ def info() -> None:
     print(f"threads {torch.get_num_threads()}, CUDA device: {device}")
 
 
-COMMANDS: dict[str, Callable[[], None]] = {"demo": demo, "info": info}
+COMMANDS: dict[str, Callable[..., None]] = {"demo": demo, "info": info}
+# Files that a command writes.
+OPTIONS = {"demo": {"--plot": "draw the trajectories to this file (needs matplotlib)"}}
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -51,8 +90,11 @@ def main(arguments: list[str] | None = None) -> None:
     )
     commands = parser.add_subparsers(dest="command", required=True)
     for name, command in COMMANDS.items():
-        commands.add_parser(name, help=(command.__doc__ or "").splitlines()[0])
-    COMMANDS[parser.parse_args(arguments).command]()
+        own = commands.add_parser(name, help=(command.__doc__ or "").splitlines()[0])
+        for option, told in OPTIONS.get(name, {}).items():
+            own.add_argument(option, metavar="FILE", help=told)
+    chosen = vars(parser.parse_args(arguments))
+    COMMANDS[chosen.pop("command")](**chosen)
 
 
 if __name__ == "__main__":

@@ -124,6 +124,8 @@ def fit(
             shared["na_action"] = na_action
         if (weights_type, use_t) != ("analytic", None):
             raise ValueError("weights_type= and use_t= are of regressions; weights of units are counts.")
+        if device not in ("auto", "cpu"):
+            raise ValueError(f"device={device!r}: a trajectory model is fitted on the CPU; leave device= out.")
         # The text of another verb returns what that verb does.
         return cast(RegressionFit, _called(verb, formula, data, {k: v for k, v in shared.items() if v is not None}))
     check_known("weights_type", weights_type, WEIGHTS_TYPES)
@@ -169,7 +171,13 @@ def _called(verb: str, text: str, data: Any, given: Mapping[str, Any]) -> Trajec
         raise ValueError(f"{', '.join(twice)} is given in the text and as an argument.")
     if "groups" not in options:
         raise FormulaError(f"{text!r} says nothing of groups=; write traj({formula}, groups=2).")
-    return VERBS[verb](formula, data, **options, **given)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        found = VERBS[verb](formula, data, **options, **given)
+    # A verb names the frame that calls it, which is this one and not the user's.
+    for warning in caught:
+        warnings.warn(warning.message, stacklevel=3)
+    return found
 
 
 def solve(

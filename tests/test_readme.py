@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,26 @@ def test_demo(capsys) -> None:
     printed = capsys.readouterr().out
     assert "OLS Regression Results" in printed
     assert re.search(r"chronic\s+1\.9018\s+0\.090\s+21\.249", printed)
+    assert "Group-Based Trajectory Model" in printed
+    assert re.search(r"Log-Likelihood:\s+-12567\.123", printed)
+
+
+def test_demo_draws_where_it_is_told(capsys, tmp_path) -> None:
+    file = tmp_path / "curves.png"
+    main(["demo", "--plot", str(file)])
+    assert f"drawn in {file}" in capsys.readouterr().out
+    assert file.read_bytes().startswith(b"\x89PNG")
+
+
+def test_demo_without_matplotlib_says_what_to_install(monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(SystemExit, match=r"pip install formula-torch\[plot\]"):
+        main(["demo", "--plot", "curves.png"])
+
+
+def test_the_picture_is_there_and_small() -> None:
+    (shown,) = re.findall(r"!\[[^]]*\]\((docs/images/[^)]+)\)", README.read_text())
+    assert (README.parent / shown).stat().st_size < 150_000
 
 
 def test_info(capsys) -> None:

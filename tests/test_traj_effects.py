@@ -190,3 +190,47 @@ def test_what_cannot_be_had_is_said(fit) -> None:
     with pytest.raises(DataError, match="column `group` of its own"):
         named.marginal_effects("x", at={"group": True})
     assert set(named.marginal_effects().table["term"]) == {"group", "x"}
+
+
+@pytest.mark.parametrize("vcov", ["iid", "robust"])
+def test_errors_keep_their_digits_on_powers_of_a_calendar_year(vcov) -> None:
+    units, rows = panel(apart=1.5)
+    rows["decade"] = rows["id"].map(units.x.round(1))
+    rows["born"] = 1965 + 10 * rows["decade"]
+    ours, theirs = (
+        ft.traj("y ~ t | id", rows, groups=3, membership=f"{name} + I({name}^2)", vcov=vcov, starts=5)
+        for name in ("born", "decade")
+    )
+    # J V J' as it stands has 6 digits here.
+    columns = ["std_error", "conf_low", "conf_high"]
+    np.testing.assert_allclose(ours.shares[columns], theirs.shares[columns], rtol=1e-9)
+    slopes = [fit.marginal_effects().table["std_error"] for fit in (ours, theirs)]
+    np.testing.assert_allclose(10 * slopes[0], slopes[1], rtol=1e-9)
+
+
+@pytest.mark.parametrize("vcov", ["iid", "robust"])
+def test_variances_of_functions_are_those_of_the_delta_method(fit, vcov) -> None:
+    own = fit.with_vcov(vcov)
+    matrix, jacobian = own.cov_params().to_numpy(), np.random.default_rng(2).normal(size=(5, len(fit.names)))
+    np.testing.assert_allclose(own.covariances(jacobian), jacobian @ matrix @ jacobian.T, rtol=1e-10)
+    np.testing.assert_allclose(own.variances(jacobian), np.diag(jacobian @ matrix @ jacobian.T), rtol=1e-10)
+    given = own.with_vcov(ft.vcov.Given(matrix))
+    for table in ("shares", "raw_powers"):
+        errors = [getattr(each, table) for each in (own, given)]
+        errors = [(found() if callable(found) else found)["std_error"] for found in errors]
+        np.testing.assert_allclose(*errors, rtol=1e-10)
+
+
+def test_a_parameter_without_a_variance_leaves_none_to_what_it_enters(fit) -> None:
+    matrix = fit.cov_params().to_numpy().copy()
+    matrix[0], matrix[:, 0] = np.nan, np.nan
+    lost, jacobian = fit.with_vcov(ft.vcov.Given(matrix)), np.eye(len(fit.names))[:3]
+    assert np.isnan(lost.variances(jacobian)).tolist() == [True, False, False]
+    assert np.isnan(lost.covariances(jacobian)).sum() == 5
+
+
+def test_covariates_that_vary_within_a_unit_are_refused_by_wave(fit) -> None:
+    moved = ROWS.assign(x=ROWS["x"] + ROWS["t"])
+    for probabilities_of in (fit.assign, fit.posterior_by_wave):
+        with pytest.raises(DataError, match="`x`, a covariate of membership, varies within 150 units"):
+            probabilities_of(moved)

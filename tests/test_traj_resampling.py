@@ -219,3 +219,25 @@ def test_a_ratio_needs_two_models_of_the_same_data(normal) -> None:
         moved[1].bootstrap_lr_test(moved[0])
     with pytest.raises(ValueError, match="draws=0"):
         two.bootstrap_lr_test(one, draws=0)
+
+
+def test_units_of_weight_are_not_drawn(normal) -> None:
+    data, _ = normal
+    counted = data.assign(w=1 + data["id"] % 3)
+    one, two = (ft.traj(FORMULA, counted, groups=k, starts=3, weights="w") for k in (1, 2))
+    with pytest.raises(DataError, match="one draw would be w copies; repeat the rows under ids of their own"):
+        two.bootstrap_lr_test(one, draws=1)
+    ones = [ft.traj(FORMULA, data.assign(w=1), groups=k, starts=3, weights="w") for k in (1, 2)]
+    plain = [ft.traj(FORMULA, data, groups=k, starts=3) for k in (1, 2)]
+    ratios = [large.bootstrap_lr_test(small, draws=1, seed=6).draws[0] for small, large in (ones, plain)]
+    np.testing.assert_allclose(*ratios, rtol=1e-8)
+
+
+def test_bars_do_not_nest(normal, capsys) -> None:
+    data, _ = normal
+    one, two = (ft.traj(FORMULA, data, groups=k, starts=3, progress=True) for k in (1, 2))
+    assert "2 groups" in capsys.readouterr().err
+    two.bootstrap_lr_test(one, draws=2, progress=True)
+    shown = capsys.readouterr().err
+    assert "bootstrap: 100%" in shown
+    assert "groups" not in shown

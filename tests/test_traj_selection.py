@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import gc
 import warnings
+import weakref
 from dataclasses import replace
 
 import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from scipy import stats
 
 import formula_torch as ft
-from formula_torch.errors import CollinearityWarning, DataError, DataRemovedError
+from formula_torch.errors import CollinearityWarning, DataError, DataRemovedError, InferenceWarning
 from formula_torch.select import selection_of
 
 matplotlib.use("Agg")
@@ -153,7 +156,43 @@ def test_a_search_that_ends_below_the_smaller_model_is_repeated() -> None:
     assert "missed the maximum; try starts=200" in selection_of(failing, (1, 2), "bic", 8).table["note"][1]
 
 
+def test_where_more_groups_cannot_be_had_the_others_stay() -> None:
+    few = DATA[DATA["id"] < 4]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = ft.select_groups("y ~ t | id", few, groups=(1, 2, 5, 6), starts=3)
+    assert list(found.fits) == [1, 2]
+    with pytest.raises(DataError) as error:
+        traj(groups=5, data=few)
+    said = f"5 groups could not be fitted, and no larger number was tried: {error.value}"
+    assert found.table["note"][1].endswith(said)
+    assert said not in found.table["note"][0]
+    assert said in str(found)
+    with pytest.raises(DataError, match="4 units"):
+        ft.select_groups("y ~ t | id", few, groups=(5, 6))
+
+
+def test_a_fit_keeps_what_it_began_from_without_its_data() -> None:
+    found = ft.select_groups("y ~ t | id", DATA, groups=(1, 2), starts=3)
+    before, kept = weakref.ref(found.fits[1]), found.fits[2]
+    del found
+    gc.collect()
+    assert before() is None
+    start = kept.call.refit.keywords["start"]
+    assert start.n_groups == 1
+    assert start.rows is start.units is start.resampler is start.call.refit is None
+    np.testing.assert_allclose(kept.update("y ~ t | id", DATA).llf, kept.llf, rtol=1e-9)
+
+
+@pytest.mark.parametrize("groups", [np.int64(2), np.array([2]), (np.int32(2), 2), [2]], ids=repr)
+def test_numbers_of_groups_may_be_those_of_numpy(groups) -> None:
+    assert list(ft.select_groups("y ~ t | id", DATA, groups=groups, starts=3).fits) == [2]
+
+
 def test_unknown_options_are_refused() -> None:
+    for groups in (2.0, None, [1, "2"], True):
+        with pytest.raises(ValueError, match="must be whole numbers of groups"):
+            ft.select_groups("y ~ t | id", DATA, groups=groups)
     with pytest.raises(ValueError, match="criterion='ssbic' is not known"):
         ft.select_groups("y ~ t | id", DATA, criterion="ssbic")
     with pytest.raises(ValueError, match="holds no number"):
@@ -229,6 +268,42 @@ REFUSED = {
 def test_a_test_is_refused_with_its_reason(message) -> None:
     with pytest.raises(DataError, match=message):
         ft.compare(*REFUSED[message](), test="LR")
+
+
+def test_where_a_parameter_is_not_identified_there_is_no_chi_squared() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", InferenceWarning)
+        merged = traj(groups=2, constraints=("g1:t = g2:t", "g1:Intercept = g2:Intercept"))
+    with pytest.raises(
+        DataError, match=r"`membership\[2\]:Intercept` of 'y ~ t \| id' is not identified.*bootstrap_lr"
+    ):
+        ft.compare(merged, traj(groups=2), test="LR")
+    table = ft.compare(merged, traj(groups=2))
+    # Two equal groups are one.
+    np.testing.assert_allclose(table["llf"][0], traj(groups=1).llf, rtol=1e-9)
+    # A parameter that constraints hold is known, and a column that was dropped is no parameter.
+    held = traj(groups=2, constraints="g1:t = 0")
+    assert ft.compare(held, traj(groups=2), test="LR")["df_diff"][1] == 1
+    with pytest.warns(CollinearityWarning):
+        aliased = [traj(f"y ~ t + year{more} | id", groups=2) for more in ("", " + x")]
+    assert ft.compare(*aliased, test="LR")["df_diff"][1] == 2
+
+
+def test_a_prior_is_shown_where_a_model_has_one() -> None:
+    plain, held = traj(groups=2), traj(groups=2, prior="weak")
+    table = ft.compare(plain, held)
+    assert table["prior"].tolist() == [0.0, 0.1]
+    assert table["llf"].tolist() == [plain.llf, held.llf]
+    assert "prior" not in ft.compare(plain, traj())
+
+
+def test_a_density_of_ones_own_is_of_no_kind_whatever_its_name() -> None:
+    def normal(y: torch.Tensor, eta: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
+        return -(((y - eta) / sigma) ** 2) / 2 - sigma.log() - 0.5 * np.log(2 * np.pi)
+
+    own = ft.families.Density("poisson", normal, mean=lambda eta: eta, dispersed=True)
+    table = ft.compare(traj(groups=1), traj(groups=1, family=own))
+    np.testing.assert_allclose(table["llf"][1], table["llf"][0], rtol=1e-9)
 
 
 def test_a_larger_model_that_fits_worse_has_missed_its_maximum() -> None:

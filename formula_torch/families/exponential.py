@@ -83,10 +83,10 @@ class Family:
 
     def row_loglik(self, y: Tensor, eta: Tensor, sigma: Tensor) -> Tensor:
         """Log-density of rows; sigma, the root of phi, is one where there is no dispersion."""
-        value = y * eta - self.cumulant(eta)
         if not self.dispersed:
-            return value + self.base(y)
-        return (value - y * y / 2) / sigma**2 - sigma.log() - HALF_LOG_TWO_PI
+            return y * eta - self.cumulant(eta) + self.base(y)
+        # The normal; y eta - eta^2 / 2 - y^2 / 2 would cancel far from zero.
+        return -(((y - eta) / sigma) ** 2) / 2 - sigma.log() - HALF_LOG_TWO_PI
 
 
 def _linear_exp(eta: Tensor) -> Tensor:

@@ -158,6 +158,8 @@ class UnitSandwich:
     def __call__(self, moments: Moments) -> Covariance:
         """Estimate the covariance of the coefficients."""
         n = moments.n_obs
+        if n <= 1:
+            raise DataError(f"a sandwich by unit needs at least 2 units; there is {n:g}.")
         note = "Standard Errors are robust to dependence within units (sandwich by unit, factor n/(n-1))."
         return Covariance(n / (n - 1) * moments.sandwich(moments.scores().outer()), n - 1, "robust", note)
 

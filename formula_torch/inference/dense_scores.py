@@ -65,6 +65,10 @@ class DenseScores:
         return DataError(f"{what} is for models of a linear predictor; use vcov='robust', or cluster.")
 
     def dense(self) -> np.ndarray:
+        """Not defined: units are no series."""
+        raise self._no_rows("a covariance over time (HAC)")
+
+    def each(self) -> np.ndarray:
         """Scores of every unit, shape (n, rank), each repeated by its count."""
         return self.repeated(self.scores)
 

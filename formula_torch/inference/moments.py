@@ -108,6 +108,8 @@ class Moments:
         Returns the scores; they need the rows.
     labels : callable
         From a column's name (or an array) and what it is for to the labels of the rows.
+    cores : bool
+        Whether covariances are to keep their M.
     """
 
     bread: np.ndarray
@@ -119,6 +121,12 @@ class Moments:
     df_resid: float
     scores: Callable[[], Scores]
     labels: Callable[[Any, str], Labels]
+    cores: bool = False
+
+    def within(self) -> Moments:
+        """Return the moments of the orthonormal coordinates themselves, whose covariance is M."""
+        identity = np.eye(self.lift.shape[1])
+        return replace(self, bread=identity, lift=identity)
 
     def sandwich(self, meat: np.ndarray) -> np.ndarray:
         """Covariance of the coefficients from that of the summed scores, shape (k, k).
@@ -174,6 +182,8 @@ class Covariance:
         One error variance: F statistics follow from sums of squares.
     df_denom : float, optional
         Degrees of freedom of t and F where the normal was asked for in place of `df`.
+    core : array, shape (rank, rank), optional
+        M, where it was kept: functions of ill-conditioned coefficients have their variances from it.
     """
 
     matrix: np.ndarray
@@ -182,6 +192,7 @@ class Covariance:
     note: str
     classical: bool = False
     df_denom: float | None = None
+    core: np.ndarray | None = None
 
     def normal(self) -> Covariance:
         """Return the same with the normal in place of t."""

@@ -14,7 +14,7 @@ import pandas as pd
 from formula_torch.errors import InferenceWarning
 from formula_torch.inference.clustered import Cluster
 from formula_torch.inference.covariance import HC0, HC1, HC2, HC3, HC4, HC5, IID, OPG, Given, HC4m
-from formula_torch.inference.moments import Covariance, Estimator, Moments
+from formula_torch.inference.moments import Covariance, Estimator, Moments, blanked
 from formula_torch.inference.serial import DriscollKraay, NeweyWest, PanelHAC
 
 __all__ = [
@@ -121,7 +121,7 @@ def estimate(estimator: Estimator, moments: Moments, use_t: bool | None = None) 
     if moments.df_resid <= 0:
         nothing = np.full_like(moments.bread, np.nan)
         return replace(IID()(moments), matrix=nothing, df=math.nan)
-    covariance = estimator(moments)
+    covariance = _with_core(estimator, moments) if moments.cores else estimator(moments)
     if not covariance.classical:
         covariance = replace(covariance, matrix=_without_noise(covariance.matrix, moments))
     if use_t is None or use_t == np.isfinite(covariance.df):
@@ -129,10 +129,20 @@ def estimate(estimator: Estimator, moments: Moments, use_t: bool | None = None) 
     return replace(covariance, df=moments.df_resid) if use_t else covariance.normal()
 
 
+def _with_core(estimator: Estimator, moments: Moments) -> Covariance:
+    """Estimate in the orthonormal coordinates, and carry the covariance to the coefficients."""
+    if isinstance(estimator, Given):
+        return estimator(moments)
+    within = estimator(moments.within())
+    matrix = moments.lift @ within.matrix @ moments.lift.T
+    return replace(within, matrix=blanked(matrix, np.isnan(np.diag(moments.bread))), core=within.matrix)
+
+
 def _without_noise(matrix: np.ndarray, moments: Moments) -> np.ndarray:
     """Put NaN where a variance is zero but for rounding: where scores cancel, an error cannot be estimated."""
     variances = np.diag(matrix)
-    noise = (variances >= 0) & (variances <= NOISE**2 * moments.scale * np.diag(moments.bread)) & (moments.scale > 0)
+    classical = moments.scale * np.diag(moments.bread)
+    noise = (variances >= 0) & (variances <= NOISE**2 * classical) & (classical > 0)
     if not noise.any():
         return matrix
     warnings.warn(

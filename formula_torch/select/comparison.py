@@ -45,7 +45,8 @@ def compare(*fits: Any, test: str | None = None) -> pd.DataFrame:
     DataFrame
         Of regressions: model, nobs, df_model, df_resid, llf, aic, bic, r_squared, sigma, delta_aic (aic less
         the smallest). Of trajectory models: model, groups, nobs, n_units, params, llf, aic, bic, bic_rows,
-        delta_bic. With a test also df_diff, statistic, p_value.
+        delta_bic, and prior where one has any (the other columns are without it). With a test also df_diff,
+        statistic, p_value.
 
     Raises
     ------
@@ -53,7 +54,8 @@ def compare(*fits: Any, test: str | None = None) -> pd.DataFrame:
         Unknown test.
     DataError
         Models of different rows or responses, or of counts and of measurements, whose likelihoods do not compare;
-        for a test, models that are not nested, or have different numbers of groups.
+        for a test, models that are not nested, have different numbers of groups or a prior, or parameters that are
+        not identified.
 
     Examples
     --------
@@ -95,6 +97,8 @@ def _trajectories(models: list[tuple[str, TrajectoryFit]], test: str | None) -> 
     check_comparable([fit for _, fit in models])
     table = pd.DataFrame([statistics(name, fit) for name, fit in models])
     table["delta_bic"] = table["bic"] - table["bic"].min()
+    if any(priors := [fit.spec.prior for _, fit in models]):
+        table["prior"] = priors
     if test is None:
         return table
     tested = TRAJECTORY_TESTS[test]

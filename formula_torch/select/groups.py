@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterable
-from typing import Protocol
+from dataclasses import replace
+from typing import Any, Protocol
 
-from formula_torch.errors import InferenceWarning, check_known
+import numpy as np
+
+from formula_torch.errors import DataError, InferenceWarning, check_known
 from formula_torch.result.trajectory import TrajectoryFit
 from formula_torch.result.trajectory.selection import CRITERIA, Candidate, Selection
 
@@ -19,6 +22,7 @@ DEPTH = 4
 SAME = 1e-8
 BELOW = "its log-likelihood is below that with fewer groups: the search missed the maximum; try starts={}."
 MORE = 5
+ENDED = "{} groups could not be fitted, and no larger number was tried: {}"
 
 
 class FitGroups(Protocol):
@@ -32,12 +36,13 @@ class FitGroups(Protocol):
 def selection_of(fit: FitGroups, groups: int | Iterable[int], criterion: str, starts: int) -> Selection:
     """Fit one number of groups after the other, each from the divided groups of the one before as well.
 
-    What a search warns of becomes a note beside its fit; what is wrong with the data is said once.
+    What a search warns of becomes a note beside its fit; what is wrong with the data is said once. Where more groups
+    than some cannot be had, this is a note beside the last fit.
 
     Parameters
     ----------
     fit : FitGroups
-    groups : iterable of int
+    groups : int or iterable of int
     criterion : {"bic", "bic_rows", "aic"}
     starts : int
         Of each search; five times as many where one ends below a model with fewer groups.
@@ -46,26 +51,51 @@ def selection_of(fit: FitGroups, groups: int | Iterable[int], criterion: str, st
     ------
     ValueError
         No number of groups, or an unknown criterion.
+    DataError
+        The smallest number of groups cannot be fitted.
     """
     check_known("criterion", criterion, CRITERIA)
-    numbers = sorted({groups} if isinstance(groups, int) else set(groups))
-    if not numbers:
-        raise ValueError("groups= holds no number; pass for instance range(1, 7).")
     found: list[Candidate] = []
     said: set[str] = set()
-    for number in numbers:
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            own, notes = _fitted(fit, number, found[-1].fit if found else None, starts)
-        notes += [str(w.message) for w in caught if issubclass(w.category, InferenceWarning)]
-        found.append(Candidate(own, tuple(dict.fromkeys(notes))))
-        _warn_once([w for w in caught if not issubclass(w.category, InferenceWarning)], said)
+    for number in _numbers(groups):
+        try:
+            candidate, others = _candidate(fit, number, found[-1].fit if found else None, starts)
+        except DataError as error:
+            if not found:
+                raise
+            found[-1] = replace(found[-1], notes=(*found[-1].notes, ENDED.format(number, error)))
+            break
+        found.append(candidate)
+        _warn_once(others, said)
     return Selection(tuple(found), criterion)
+
+
+def _numbers(groups: object) -> list[int]:
+    """The numbers of groups, smallest first."""
+    given: list[Any] = [*groups] if isinstance(groups, Iterable) else [groups]
+    if not given:
+        raise ValueError("groups= holds no number; pass for instance range(1, 7).")
+    if not all(isinstance(number, (int, np.integer)) and not isinstance(number, bool) for number in given):
+        raise ValueError(f"groups={groups!r} must be whole numbers of groups, for instance range(1, 7).")
+    return sorted({int(number) for number in given})
+
+
+def _candidate(
+    fit: FitGroups, number: int, before: TrajectoryFit | None, starts: int
+) -> tuple[Candidate, list[warnings.WarningMessage]]:
+    """Fit with a number of groups; what the search does not itself warn of comes back."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        own, notes = _fitted(fit, number, before, starts)
+    notes += [str(w.message) for w in caught if issubclass(w.category, InferenceWarning)]
+    others = [w for w in caught if not issubclass(w.category, InferenceWarning)]
+    return Candidate(own, tuple(dict.fromkeys(notes))), others
 
 
 def _fitted(fit: FitGroups, number: int, before: TrajectoryFit | None, starts: int) -> tuple[TrajectoryFit, list[str]]:
     """Fit, with more starts where that ends below the model before."""
-    divided = before if before is not None and before.n_groups == number - 1 else None
+    # A fit knows what it began from: without its data, or each would keep those of all before it.
+    divided = before.remove_data() if before is not None and before.n_groups == number - 1 else None
     own = fit(groups=number, start=divided, starts=starts)
     if before is None or not _below(own, before):
         return own, []

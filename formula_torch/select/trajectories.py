@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from formula_torch.errors import DataError
 from formula_torch.numerics.tails import chi2_sf
 from formula_torch.result.comparison import ModelTest
@@ -36,6 +38,8 @@ def _lr_test(full: TrajectoryFit, restricted: TrajectoryFit) -> ModelTest:
     """2 (llf - llf_r), chi-squared with as many degrees of freedom as the restricted model has parameters fewer."""
     _check_groups(full, restricted)
     check_nested(restricted, full)
+    for fit in (restricted, full):
+        _check_identified(fit)
     gain = full.llf - restricted.llf
     if gain < -ROUNDING * abs(full.llf):
         raise DataError(
@@ -74,3 +78,14 @@ def _check_groups(full: TrajectoryFit, restricted: TrajectoryFit) -> None:
         )
     if full.spec.prior or restricted.spec.prior:
         raise DataError("a fit with a prior is not at the maximum of the likelihood; test it without prior=.")
+
+
+def _check_identified(fit: TrajectoryFit) -> None:
+    """Raise where the data leave a parameter open, as the share of one of two groups that constraints made equal."""
+    lost = fit.params.index[np.isnan(np.diag(fit.information.bread)) & fit.params.notna()]
+    if len(lost):
+        raise DataError(
+            f"{', '.join(f'`{name}`' for name in lost[:5])} of {fit.recipe.formula.text!r} is not identified, so that "
+            "the ratio is not chi-squared. Compare the models by bic; where groups are equal, fit one group fewer and "
+            "use larger.bootstrap_lr_test(smaller)."
+        )

@@ -10,15 +10,15 @@ from torch import Tensor
 
 from formula_torch.solvers.newton import Climb, Objective, climb
 
-__all__ = ["Found", "Searchable", "distinct", "search"]
+__all__ = ["MOST_CANDIDATES", "Found", "Searchable", "distinct", "margin", "search"]
 
 FIRST_STEPS = 8
 NEIGHBOUR_STEPS = 10
-# Two values this close are one maximum.
-SAME = 1e-6
 PATIENCE = 1
 MOST_ROUNDS = 20
-MOST_CANDIDATES = 3
+MOST_CANDIDATES = 4
+# Two values this close are one maximum.
+SAME = 1e-6
 
 
 class Searchable(Objective, Protocol):
@@ -43,13 +43,17 @@ class Found:
     value, decrement, curvature : float
         Of the best; see ``Climb``.
     reached : Tensor, shape (starts,)
-        Where each start ended.
+        Where each start ended; minus infinity where it failed, NaN where that is not known.
+    which : int64 Tensor, shape (starts,)
+        To which of the different ends it came, the best being 0.
+    ends : Tensor, shape (starts, ...)
+        The points themselves.
     moves : int
         How many times a neighbour of the best was better.
     iterations : int
         Of the climb from the starts.
     candidates : Tensor
-        The best, and where other starts ended that are not the same.
+        The best of the different ends, in order, and the best neighbour where that is better.
     """
 
     theta: Tensor
@@ -57,19 +61,21 @@ class Found:
     decrement: float
     curvature: float
     reached: Tensor
+    which: Tensor
+    ends: Tensor
     moves: int
     iterations: int
     candidates: Tensor
 
     @property
     def values(self) -> Tensor:
-        """Where the starts ended, best first."""
-        return self.reached.sort(descending=True).values
+        """Where the starts ended, as far as known, best first."""
+        return self.reached[~self.reached.isnan()].sort(descending=True).values
 
     @property
     def replicated(self) -> int:
         """How many starts reached the best value."""
-        return int((self.values >= self.value - SAME * max(1.0, abs(self.value) * 1e-3)).sum())
+        return int((self.values >= self.value - margin(self.value)).sum())
 
 
 def search(objective: Searchable, starts: Tensor, generator: torch.Generator, patience: int = PATIENCE) -> Found:
@@ -92,16 +98,24 @@ def search(objective: Searchable, starts: Tensor, generator: torch.Generator, pa
         found = _best(climb(objective, objective.improved(near, NEIGHBOUR_STEPS)))
         gained = float(found.value[0]) > float(best.value[0]) + SAME
         best, moves, idle = (found, moves + 1, 0) if gained else (best, moves, idle + 1)
+    different, which = distinct(first)
     return Found(
-        best.theta[0],
-        float(best.value[0]),
-        float(best.decrement[0]),
-        float(best.curvature[0]),
-        first.value,
-        moves,
-        first.iterations,
-        torch.cat([best.theta, distinct(first)[0][:MOST_CANDIDATES]]),
+        theta=best.theta[0],
+        value=float(best.value[0]),
+        decrement=float(best.decrement[0]),
+        curvature=float(best.curvature[0]),
+        reached=first.value,
+        which=which,
+        ends=first.theta,
+        moves=moves,
+        iterations=first.iterations,
+        candidates=torch.cat([different[:MOST_CANDIDATES], best.theta[: int(moves > 0)]]),
     )
+
+
+def margin(value: float) -> float:
+    """By how much two values of that size may differ and be one maximum."""
+    return SAME * max(1.0, abs(value) * 1e-3)
 
 
 def distinct(found: Climb) -> tuple[Tensor, Tensor]:

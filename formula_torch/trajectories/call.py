@@ -163,17 +163,17 @@ def traj(
     _check_counts(groups, starts, seed, reference, given=start is not None)
     asked = Asked(
         family=resolve_family(family),
-        groups=groups,
+        groups=int(groups),
         dispersion=dispersion,
         membership=membership_text(membership),
-        starts=starts,
-        seed=seed,
+        starts=int(starts),
+        seed=int(seed),
         estimator=resolve_vcov(vcov, UnitSandwich()),
         order=order,
         reference=reference - 1,
         functions=functions,
-        degrees=None if degrees is None else tuple(degrees),
-        constraints=(constraints,) if isinstance(constraints, str) else tuple(constraints),
+        degrees=None if degrees is None else _degrees(degrees),
+        constraints=_texts(constraints),
         start=start,
         prior=_prior(prior),
         progress=progress,
@@ -201,9 +201,27 @@ def _check_counts(groups: int, starts: int, seed: int, reference: int, *, given:
     _check_whole("groups", groups, 1)
     _check_whole("starts", starts, 0 if given else 1)
     _check_whole("seed", seed, None)
+    if not -(2**63) <= seed < 2**64:
+        raise ValueError(f"seed={seed} is beyond 64 bits.")
     _check_whole("reference", reference, 1)
     if reference > groups:
         raise ValueError(f"reference={reference} is not one of the groups 1 to {groups}.")
+
+
+def _texts(given: Sequence[str] | str) -> tuple[str, ...]:
+    """Constraints as texts."""
+    texts = (given,) if isinstance(given, str) else tuple(given) if isinstance(given, (list, tuple)) else None
+    if texts is None or not all(isinstance(text, str) for text in texts):
+        raise FormulaError(f"constraints={given!r} must be equations as text, such as 'g1:x = 1', or a list of them.")
+    return texts
+
+
+def _degrees(given: Sequence[int]) -> tuple[int, ...]:
+    """One whole number a group."""
+    values = tuple(given) if isinstance(given, (list, tuple, np.ndarray)) else (given,)
+    if not all(isinstance(d, (int, np.integer)) and not isinstance(d, bool) and d >= 0 for d in values):
+        raise ValueError(f"degrees={given!r} must be whole numbers, a degree for each group.")
+    return tuple(int(d) for d in values)
 
 
 def _prior(given: float | str | None) -> float:

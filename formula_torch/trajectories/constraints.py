@@ -6,8 +6,10 @@ part, and EM can move each part by itself.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -22,6 +24,10 @@ __all__ = ["Constraints"]
 
 # What is left of a direction that the equations rule out, as a share of its length.
 RULED_OUT = 1e-9
+# Equations of unit length are dependent where a singular value is no larger.
+RANK_TOLERANCE = 1e-9
+# Orders of groups that are listed one by one.
+MOST_LISTED = 720
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,11 +40,14 @@ class Constraints:
         K, p, number of log sigmas of a group (0 or 1), m.
     matrix : array, shape (r, K D)
     values : array, shape (r,)
+    fixed : dict
+        Parameters that an equation fixes: position and value.
     """
 
     shape: tuple[int, int, int, int]
     matrix: np.ndarray
     values: np.ndarray
+    fixed: Mapping[int, float] = field(default_factory=dict)
 
     @staticmethod
     def of(parameters: Parameters, texts: Sequence[str] = (), *, common: bool) -> Constraints:
@@ -64,10 +73,18 @@ class Constraints:
         empty = Constraints((groups, p, spread, m), np.zeros((0, groups * (p + spread + m))), np.zeros(0))
         rows = [*empty._identified(), *(empty._equal_sigmas() if common else []), *empty._held(parameters)]
         zeros = Constraints(empty.shape, np.array(rows).reshape(len(rows), -1), np.zeros(len(rows)))
-        return zeros._and(*_written(parameters, texts, zeros)) if texts else zeros
+        if not texts:
+            return zeros
+        whole = zeros._and(*_written(parameters, texts, zeros))
+        if _rank(whole.matrix, whole.values) > _rank(whole.matrix):
+            raise FormulaError(f"the constraints {', '.join(map(repr, texts))} contradict one another, or the model.")
+        if not whole.free.shape[1]:
+            raise FormulaError(f"the constraints {', '.join(map(repr, texts))} leave no parameter free.")
+        return whole
 
-    def _and(self, matrix: np.ndarray, values: np.ndarray) -> Constraints:
-        return Constraints(self.shape, np.concatenate([self.matrix, matrix]), np.concatenate([self.values, values]))
+    def _and(self, matrix: np.ndarray, values: np.ndarray, fixed: Mapping[int, float]) -> Constraints:
+        rows, sides = np.concatenate([self.matrix, matrix]), np.concatenate([self.values, values])
+        return Constraints(self.shape, rows, sides, fixed)
 
     @property
     def size(self) -> int:
@@ -90,7 +107,8 @@ class Constraints:
     def _held(self, parameters: Parameters) -> list[np.ndarray]:
         """Coefficients held at zero, by the rows of the lift."""
         rows = []
-        for g, j in np.argwhere(~parameters.kept):
+        aliased = np.isnan(parameters.curve.lift).any(axis=1)
+        for g, j in np.argwhere(~parameters.kept & ~aliased):
             row = np.zeros((self.shape[0], self.size))
             row[g, : self.shape[1]] = parameters.curve.lift[j]
             rows.append(row.ravel())
@@ -121,23 +139,83 @@ class Constraints:
         """The nearest points that obey, shape (B, K, D), membership first measured against the first group."""
         moved, m = theta.clone(), self.shape[3]
         moved[:, :, -m:] -= theta[:, :1, -m:]
-        flat, matrix = moved.flatten(1), torch.from_numpy(self.matrix)
-        off = flat @ matrix.mT - torch.from_numpy(self.values)
-        return (flat - off @ torch.linalg.pinv(matrix).mT).reshape(theta.shape)
+        flat = moved.flatten(1)
+        # Part by part: the rounding of large coefficients must not reach sigma and membership.
+        for part in self.parts:
+            rows = (self.matrix[:, part] != 0).any(axis=1)
+            matrix = torch.from_numpy(self.matrix[np.ix_(rows, part)])
+            off = flat[:, part] @ matrix.mT - torch.from_numpy(self.values[rows])
+            flat[:, part] -= off @ torch.linalg.pinv(matrix).mT
+        return flat.reshape(theta.shape)
 
     def allow(self, order: Sequence[int]) -> bool:
         """Whether the equations say the same after the groups have changed places."""
         groups = self.shape[0]
         moved = self.matrix.reshape(-1, groups, self.size)[:, list(order)].reshape(self.matrix.shape)
         # The reference is whichever group comes first: only what else is prescribed must stay.
-        own = self._identified_rows()
-        before = np.column_stack([self.matrix, self.values])[~own]
-        after = np.column_stack([moved, self.values])[~own]
-        rank = np.linalg.matrix_rank(before) if len(before) else 0
-        return not len(before) or int(np.linalg.matrix_rank(np.concatenate([before, after]))) == int(rank)
+        own = slice(self.shape[3], None)
+        values = np.concatenate([self.values[own], self.values[own]])
+        both = np.concatenate([self.matrix[own], moved[own]])
+        return _rank(both, values) == _rank(self.matrix[own], self.values[own])
 
-    def _identified_rows(self) -> np.ndarray:
-        return np.arange(len(self.matrix)) < self.shape[3]
+    @cached_property
+    def classes(self) -> list[int]:
+        """To which class of groups that the equations do not tell apart each one belongs."""
+        groups = self.shape[0]
+        found = [-1] * groups
+        for first in range(groups):
+            if found[first] < 0:
+                alike = [g for g in range(first, groups) if g == first or self.allow(_exchanged(groups, first, g))]
+                for g in alike:
+                    found[g] = first
+        return found
+
+    def best_order(self, order: Sequence[int]) -> list[int]:
+        """The order that the equations allow which comes next to one: each class of groups in that order."""
+        found = list(range(self.shape[0]))
+        for own in set(self.classes):
+            positions = [g for g, of in enumerate(self.classes) if of == own]
+            for position, group in zip(positions, (g for g in order if g in positions), strict=True):
+                found[position] = group
+        return found
+
+    def different_orders(self, most: int, generator: torch.Generator) -> list[list[int]]:
+        """Orders of the groups that the equations tell apart: all, or so many at random."""
+        groups = self.shape[0]
+        few = math.factorial(groups) <= MOST_LISTED
+        orders = (
+            itertools.permutations(range(groups))
+            if few
+            else (tuple(torch.randperm(groups, generator=generator).tolist()) for _ in range(MOST_LISTED))
+        )
+        found: dict[frozenset[tuple[int, int]], tuple[int, ...]] = {}
+        for order in orders:
+            found.setdefault(frozenset(zip(order, self.classes, strict=True)), order)
+        chosen = list(found.values())
+        if len(chosen) > most:
+            chosen = [chosen[i] for i in torch.randperm(len(chosen), generator=generator)[:most].tolist()]
+        return [list(order) for order in chosen]
+
+
+def _exchanged(groups: int, a: int, b: int) -> list[int]:
+    order = list(range(groups))
+    order[a], order[b] = b, a
+    return order
+
+
+def _rank(matrix: np.ndarray, values: np.ndarray | None = None) -> int:
+    """Rank of equations of unit length, with or without their right-hand sides."""
+    if not len(matrix):
+        return 0
+    length = np.linalg.norm(matrix, axis=1)
+    length = np.where(length > 0, length, 1.0)
+    if values is None:
+        return int(np.linalg.matrix_rank(matrix / length[:, None], tol=RANK_TOLERANCE))
+    # Each side is as large as a coefficient that it may be the value of, or no larger than one.
+    sides = values / length
+    whole = np.column_stack([matrix / length[:, None], sides])
+    scale = np.maximum(1.0, np.abs(sides))
+    return int(np.linalg.matrix_rank(whole / scale[:, None], tol=RANK_TOLERANCE))
 
 
 def _null_space(rows: np.ndarray) -> np.ndarray:
@@ -154,8 +232,10 @@ def _null_space(rows: np.ndarray) -> np.ndarray:
     return np.concatenate([found, inner], axis=1)
 
 
-def _written(parameters: Parameters, texts: Sequence[str], model: Constraints) -> tuple[np.ndarray, np.ndarray]:
-    """The user's equations in theta: R (J theta + params(0)) = q."""
+def _written(
+    parameters: Parameters, texts: Sequence[str], model: Constraints
+) -> tuple[np.ndarray, np.ndarray, dict[int, float]]:
+    """The user's equations in theta, R (J theta + params(0)) = q, and the parameters that one of them fixes."""
     names = parameters.layout.names
     origin = torch.zeros(model.shape[0], model.size, dtype=torch.float64)
     at_origin = parameters.values(origin)
@@ -169,4 +249,7 @@ def _written(parameters: Parameters, texts: Sequence[str], model: Constraints) -
     for row, text in zip(matrix, found.texts, strict=True):
         if sum((row[part] != 0).any() for part in model.parts) > 1:
             raise FormulaError(f"the constraint `{text}` mixes coefficients of a curve and of membership.")
-    return matrix, found.null - found.effect
+    alone = (found.jacobian != 0).sum(axis=1) == 1
+    places = np.argmax(found.jacobian != 0, axis=1)
+    fixed = {int(places[i]): float(found.null[i] / found.jacobian[i, places[i]]) + 0.0 for i in np.flatnonzero(alone)}
+    return matrix, found.null - found.effect, fixed

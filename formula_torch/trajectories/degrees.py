@@ -33,7 +33,7 @@ def kept_columns(recipe: Recipe, groups: int, degrees: Sequence[int] | None) -> 
     """
     if degrees is None:
         return np.ones((groups, len(recipe.column_names)), dtype=bool)
-    if len(degrees) != groups or any(isinstance(d, bool) or int(d) != d or d < 0 for d in degrees):
+    if len(degrees) != groups:
         raise ValueError(f"degrees={tuple(degrees)} must be {groups} whole numbers, a degree for each group.")
     own = column_degrees(recipe)
     if max(degrees) > own.max():
@@ -41,7 +41,12 @@ def kept_columns(recipe: Recipe, groups: int, degrees: Sequence[int] | None) -> 
             f"degrees={tuple(degrees)} asks for degree {max(degrees)}, and the polynomial in {recipe.formula.text!r} "
             f"has degree {own.max()}; write it with the highest degree."
         )
-    return own <= np.array(degrees)[:, None]
+    kept = own <= np.array(degrees)[:, None]
+    if not kept.any(axis=1).all():
+        raise FormulaError(
+            f"degrees={tuple(degrees)} leave a group without a column; {recipe.formula.text!r} has no intercept."
+        )
+    return kept
 
 
 def column_degrees(recipe: Recipe) -> np.ndarray:
@@ -57,6 +62,12 @@ def column_degrees(recipe: Recipe) -> np.ndarray:
     """
     variable = _variable(recipe)
     own = {key: _degrees(recipe, key, variable) for key in recipe.encodings}
+    for key, degrees in own.items():
+        if not degrees and variable in recipe.formula.expressions[key].variables.values():
+            raise FormulaError(
+                f"degrees= would leave `{recipe.encodings[key].text}` in every group: it reads `{variable}`, and is no "
+                f"power of it. Write poly({variable}, d)."
+            )
     found = []
     for piece in (p for term in recipe.terms for p in term.pieces):
         parts = [own[key] or [0] * _width(recipe.encodings[key], reduced) for key, reduced in piece.factors]

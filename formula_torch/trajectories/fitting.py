@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -50,7 +51,9 @@ from formula_torch.trajectories.verdict import labels_note, search_report, warn_
 __all__ = ["fitted"]
 
 # Frames from here to the user's, whom warnings are to name.
-DEPTH = 5
+DEPTH = 4
+# A sigma of this share of the spread of the response is what rounding leaves.
+ROUNDING = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +79,8 @@ class Solved:
     theta : Tensor, shape (K, D)
     parameters : Parameters
     found : Found
+    fixed : mapping
+        Values that constraints give to parameters, by position.
     kept_labels : bool
         Whether constraints name groups, which then keep their numbers.
     """
@@ -84,6 +89,7 @@ class Solved:
     theta: Tensor
     parameters: Parameters
     found: Found
+    fixed: Mapping[int, float]
     kept_labels: bool
 
 
@@ -155,31 +161,30 @@ def _solved(asked: Asked, prepared: Prepared) -> Solved:
         pooled = pooled_start(asked, prepared.statistics, tick)
         least = least_sigma(asked, pooled, prepared.statistics.p)
         mixture = mixture_of(asked, prepared.statistics, constraints.free, asked.groups, least)
-        given = given_starts(asked.start, parameters, mixture, generator)
-        features = unit_features(asked, mixture, prepared.rows, prepared.profile)
+        given = given_starts(asked.start, parameters, mixture, pooled, generator)
+        features = partial(unit_features, asked, mixture.units.n, prepared.rows, prepared.profile)
         starts = Starts(pooled, features, given)
         found = searched(asked, mixture, constraints, plain, starts, generator, tick)
     if not math.isfinite(found.value):
-        raise DataError(_nowhere(asked, bool(least)))
+        raise DataError(_nowhere(asked, collapsed=bool(mixture.collapsed(found.ends).any())))
     order = order_of(asked, mixture, found.theta)
-    if asked.constraints and not constraints.allow(order):
-        return Solved(mixture, found.theta, parameters, found, kept_labels=True)
+    wanted, order = order, constraints.best_order(order) if asked.constraints else order
     theta = found.theta[order].clone()
     theta[:, mixture.q :] -= theta[0, mixture.q :].clone()
     parameters = replace(parameters, kept=parameters.kept[order])
     if special:
         constraints = Constraints.of(parameters, asked.constraints, common=common)
         mixture = replace(mixture, free=constraints.free)
-    return Solved(mixture, theta, parameters, found, kept_labels=False)
+    return Solved(mixture, theta, parameters, found, constraints.fixed, kept_labels=order != wanted)
 
 
-def _nowhere(asked: Asked, unbounded: bool) -> str:
+def _nowhere(asked: Asked, *, collapsed: bool) -> str:
     """Why no start reached a maximum."""
-    if unbounded:
+    if collapsed:
+        common = "" if asked.sigmas == 1 else "dispersion='common', "
         return (
-            f"every start ended in a group whose sigma goes to zero, where the likelihood has no bound: "
-            f"{asked.groups} groups with a sigma each are too many for these data. Use dispersion='common', "
-            "prior='weak', or fewer groups."
+            f"every start ended where a sigma goes to zero and the likelihood has no bound: {asked.groups} groups are "
+            f"too many for these data. Use {common}prior='weak', or fewer groups."
         )
     return "the likelihood was not finite from any start; rescale the columns, or try other start= values."
 
@@ -191,6 +196,9 @@ def _result(
     theta, found = solved.theta, solved.found
     at = mixture(theta[None])
     values = parameters.values(theta)
+    for position, value in solved.fixed.items():
+        values[position] = value
+    _refuse_flat(problem, parameters, values)
     shares, slopes = mean_shares(mixture, at, parameters)
     moments = unit_moments(mixture, theta, parameters.jacobian(theta), units, prepared.profile, rows, call)
     posterior = pd.DataFrame(
@@ -229,12 +237,25 @@ def _result(
         share_values=shares,
         share_jacobian=slopes,
         classification=Classification.of(posterior.to_numpy(), units.weights.numpy(), shares),
-        search=search_report(found, asked.seed),
+        search=search_report(asked, found, mixture),
         information=moments,
-        resampler=UnitRefit.of(mixture, theta, parameters, prepared.profile, units.weights, moments),
+        resampler=UnitRefit(mixture, theta, parameters, prepared.profile, units.weights, moments),
     )
     warn_of(asked, found, fit)
     return fit
+
+
+def _refuse_flat(problem: Problem, parameters: Parameters, values: np.ndarray) -> None:
+    """Raise where the curves leave nothing but rounding, and the likelihood has no maximum."""
+    y = problem.design.y
+    if y is None or not parameters.sigmas:
+        return
+    sigma = float(values[parameters.layout.sigma].max())
+    if sigma < ROUNDING * float(y.std()):
+        raise DataError(
+            f"`{problem.recipe.response_name}` does not vary about {parameters.groups} curves (sigma is {sigma:.1g}): "
+            "the likelihood has no maximum, and no model is needed."
+        )
 
 
 def _degrees_of(problem: Problem, parameters: Parameters) -> tuple[int, ...]:

@@ -12,12 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from formula_torch.data import Column, Frame
-from formula_torch.errors import CollinearityWarning, DataError, FormulaError
+from formula_torch.data import Frame
+from formula_torch.errors import CollinearityWarning, FormulaError
 from formula_torch.formula.dialect import parse
 from formula_torch.formula.learn import learn
 from formula_torch.formula.recipe import Recipe
 from formula_torch.result.rows import Rows
+from formula_torch.result.trajectory.units import covariate_codes
 from formula_torch.solvers.least_squares import least_squares
 from formula_torch.trajectories.parameters import Columns
 from formula_torch.trajectories.unit_rows import UnitsOfRows
@@ -78,20 +79,8 @@ def units_without(text: str | None, rows: Rows, units: UnitsOfRows) -> dict[str,
         A covariate varies within a unit.
     """
     frame = rows.used_frame()
-    missing = {name: _missing(frame.column(name), name, units) for name in membership_columns(text, frame)}
-    return {name: lost for name, lost in missing.items() if lost.any()}
-
-
-def _missing(column: Column, name: str, units: UnitsOfRows) -> np.ndarray:
-    codes, _ = column.labels()
-    differs = codes != codes[units.first][units.codes]
-    if differs.any():
-        which = np.unique(units.codes[differs])
-        raise DataError(
-            f"`{name}`, a covariate of membership, varies within {len(which)} units (first: "
-            f"{units.index[which[0]]!r}); it must be one value a unit. What varies in time belongs in the formula."
-        )
-    return codes[units.first] < 0
+    own = {name: covariate_codes(frame, name, units.codes, units.index) for name in membership_columns(text, frame)}
+    return {name: codes < 0 for name, codes in own.items() if (codes < 0).any()}
 
 
 def membership_of(
@@ -115,8 +104,8 @@ def membership_of(
     solution = least_squares(design)
     for column, with_these in solution.dependent.items():
         warnings.warn(
-            f"the membership column `{design.names[column]}` is a combination of "
-            f"{', '.join(f'`{design.names[j]}`' for j in with_these)}; it is dropped, and its coefficients are NaN.",
+            f"the membership column `{design.names[column]}` {_dependence(design.names, with_these)}; it is "
+            "dropped, and its coefficients are NaN.",
             CollinearityWarning,
             stacklevel=5,
         )
@@ -124,3 +113,7 @@ def membership_of(
     parts = [part.form().matmat(coordinates.whiten) for part in coordinates.standardised(design).batches()]
     columns = Columns(found.recipe.column_names, coordinates.lift * scale, np.zeros(design.k))
     return Membership(found.recipe, columns, torch.cat(parts, 1) * scale)
+
+
+def _dependence(names: tuple[str, ...], on: list[int]) -> str:
+    return f"is a combination of {', '.join(f'`{names[j]}`' for j in on)}" if on else "is constant"

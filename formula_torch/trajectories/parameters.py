@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor
 
 from formula_torch.inference.dense_scores import DenseScores
-from formula_torch.inference.moments import Labels, Moments
+from formula_torch.inference.moments import Labels, Moments, blanked
 from formula_torch.models.mixture import Mixture
 from formula_torch.models.mixture.likelihood import Evaluation
 from formula_torch.result.call import Call
@@ -27,6 +28,7 @@ __all__ = ["Columns", "Parameters", "mean_shares", "unit_moments"]
 LEAST_INFORMATION = 1e-4
 # A parameter that moves by less than this share of its length along a direction does so by rounding.
 MOVED = 1e-6
+HELD = 1e-11
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +53,10 @@ class Columns:
         """From the formula's coefficients to those of the search, shape (p, k); zero for aliased ones."""
         known = ~np.isnan(self.lift).any(axis=1)
         lower = np.zeros(self.lift.T.shape)
-        lower[:, known] = np.linalg.pinv(self.lift[known])
+        # Rows of unit length: coefficients of powers of a year are of sizes too different for one inverse.
+        own = self.lift[known]
+        size = np.linalg.norm(own, axis=1, keepdims=True)
+        lower[:, known] = np.linalg.pinv(own / size) / size.T
         return lower
 
 
@@ -168,14 +173,17 @@ def unit_moments(
     along = np.nan_to_num(jacobian) @ axes.numpy()
     lost = (np.abs(along[:, ~known.numpy()]) > MOVED * np.linalg.norm(along, axis=1)[:, None]).any(axis=1)
     lift = np.nan_to_num(jacobian) @ whiten.numpy()
-    lift[lost | np.isnan(jacobian).any(axis=1)] = np.nan
+    # A parameter that is held does not move, but for rounding.
+    lift[np.linalg.norm(along, axis=1) <= HELD * np.linalg.norm(np.nan_to_num(jacobian) * scale.numpy(), axis=1)] = 0.0
+    unknown = lost | np.isnan(jacobian).any(axis=1)
+    lift[unknown] = np.nan
 
     def scores() -> DenseScores:
         own = mixture.unit_scores(theta[None])[0].mT @ whiten
         return DenseScores(own[profile].numpy(), units.weights.numpy())
 
     return Moments(
-        bread=lift @ lift.T,
+        bread=blanked(lift @ lift.T, unknown),
         lift=lift,
         scale=1.0,
         dispersion=1.0,
@@ -183,7 +191,8 @@ def unit_moments(
         n_params=float(free.shape[1]),
         df_resid=math.inf,
         scores=scores,
-        labels=partial(_labels_of_units, units, rows, call),
+        labels=partial(_labels_of_units, units, rows, call.find_table),
+        cores=True,
     )
 
 
@@ -195,10 +204,10 @@ def _units_of(mixture: Mixture, theta: Tensor) -> Tensor:
     return scale.flatten()
 
 
-def _labels_of_units(units: UnitsOfRows, rows: Rows, call: Call, given: Any, what: str) -> Labels:
+def _labels_of_units(units: UnitsOfRows, rows: Rows, find_table: Callable[[], Any], given: Any, what: str) -> Labels:
     """Read clusters of units; a unit must not lie in two."""
     if isinstance(given, str) and given == units.name:
         return Labels(given, np.arange(units.count), units.count)
-    labels = rows.labels(given, what, call.find_table)
+    labels = rows.labels(given, what, find_table)
     own = unit_values(labels.codes.astype(np.float64), units.codes, units.first, labels.name)
     return Labels(labels.name, own.astype(np.int64), labels.count)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from formula_torch.inference.dense_scores import DenseScores
 from formula_torch.inference.moments import Moments
 from formula_torch.models.mixture import Mixture
 from formula_torch.models.mixture.ascent import Ascent
@@ -37,8 +39,10 @@ class UnitRefit:
     theta : Tensor, shape (K, D)
         The estimate.
     parameters : Parameters
-    profile : int64 Tensor, shape (n_units,)
+    profiles : int64 Tensor, shape (n,)
         Which of the mixture's distinct units each one is.
+    weights : Tensor, shape (n,)
+        How many units each one stands for.
     moments : Moments
         At the estimate.
     """
@@ -46,22 +50,14 @@ class UnitRefit:
     mixture: Mixture
     theta: Tensor
     parameters: Parameters
-    profile: Tensor
+    profiles: Tensor
+    weights: Tensor
     moments: Moments
 
-    @staticmethod
-    def of(
-        mixture: Mixture, theta: Tensor, parameters: Parameters, profile: Tensor, weights: Tensor, moments: Moments
-    ) -> UnitRefit:
-        """Repeat units by their weights, of which whole ones alone say how many units there are.
-
-        Parameters
-        ----------
-        profile, weights : Tensor, shape (n,)
-            Of the units as given.
-        """
-        copies = torch.repeat_interleave(profile, weights.to(torch.int64))
-        return UnitRefit(mixture, theta, parameters, copies, moments)
+    @cached_property
+    def profile(self) -> Tensor:
+        """Distinct unit of every copy, shape (n_units,); only whole weights say how many copies there are."""
+        return torch.repeat_interleave(self.profiles, self.weights.to(torch.int64))
 
     @property
     def n_units(self) -> int:
@@ -88,7 +84,9 @@ class UnitRefit:
 
     def influence(self) -> np.ndarray:
         """Derivatives of the parameters in the count of each unit, shape (n_units, P)."""
-        return self.moments.scores().dense() @ self.moments.lift.T
+        scores = self.moments.scores()
+        assert isinstance(scores, DenseScores)
+        return scores.each() @ self.moments.lift.T
 
     def _parameters(self, weights: Tensor) -> np.ndarray:
         """Climb with the distinct units' weights."""

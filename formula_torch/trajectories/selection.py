@@ -45,8 +45,8 @@ def select_groups(
     ----------
     formula : str
     data : table
-    groups : iterable of int
-        Numbers of groups.
+    groups : int or iterable of int
+        Numbers of groups. The first that cannot be fitted, and those above, are left out; a note says why.
     criterion : {"bic", "bic_rows", "aic"}
         By which the best model is chosen: the BIC at the number of units (the default; Nagin 2005, section 4.3) or
         of rows, or the AIC. Smaller is better.
@@ -63,7 +63,7 @@ def select_groups(
     Raises
     ------
     FormulaError, DataError
-        As ``traj``; also where there are more groups than units.
+        As ``traj``, where the smallest number of groups cannot be fitted.
     ValueError
         An option is not known.
 

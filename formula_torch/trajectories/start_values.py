@@ -21,7 +21,9 @@ __all__ = ["given_starts"]
 APART = (0.25, 1.0)
 
 
-def given_starts(given: Any, parameters: Parameters, mixture: Mixture, generator: torch.Generator) -> Tensor:
+def given_starts(
+    given: Any, parameters: Parameters, mixture: Mixture, pooled: Tensor, generator: torch.Generator
+) -> Tensor:
     """Starts of shape (B, K, D) from what the user gave; none where that is None.
 
     Parameters
@@ -30,6 +32,8 @@ def given_starts(given: Any, parameters: Parameters, mixture: Mixture, generator
         A fit with as many groups, or one fewer, each of which is then divided; or values by name.
     parameters : Parameters
     mixture : Mixture
+    pooled : Tensor, shape (D,)
+        One group of all units: its sigma where the fit has none.
     generator : torch.Generator
 
     Raises
@@ -47,7 +51,7 @@ def given_starts(given: Any, parameters: Parameters, mixture: Mixture, generator
             f"start= is a fit of {given.n_groups} groups, and groups={mixture.groups}; it must have as many, or one "
             "fewer."
         )
-    theta = _from_fit(given, parameters)[None]
+    theta = _from_fit(given, parameters, float(pooled[mixture.p]))[None]
     return theta if missing == 0 else _divided(theta, mixture, generator)
 
 
@@ -61,13 +65,13 @@ def _named(given: Any, parameters: Parameters) -> np.ndarray:
         what = [f"lacks {', '.join(lost[:5])}"] if lost else []
         what += [f"names {', '.join(map(str, extra[:5]))}, which the model has not"] if extra else []
         raise DataError(f"start= {' and '.join(what)}; the parameters are {', '.join(names)}.")
-    found = np.array([float(values[name]) for name in names])
-    if not np.isfinite(np.nan_to_num(found, nan=0.0)).all() or (found[parameters.layout.sigma] <= 0).any():
-        raise DataError("start= has values that are infinite, or a sigma that is not positive.")
+    found = pd.to_numeric(pd.Series([values[name] for name in names]), errors="coerce").to_numpy(np.float64)
+    if np.isinf(found).any() or not (found[parameters.layout.sigma] > 0).all():
+        raise DataError("start= has values that are infinite, or a sigma that is not a positive number.")
     return found
 
 
-def _from_fit(fit: TrajectoryFit, parameters: Parameters) -> Tensor:
+def _from_fit(fit: TrajectoryFit, parameters: Parameters, log_sigma: float) -> Tensor:
     """What the fit and the model have in common; zero for what the fit has not."""
     own = {name: j for j, name in enumerate(fit.recipe.column_names)}
     beta = np.zeros((fit.n_groups, len(parameters.curve.names)))
@@ -81,7 +85,7 @@ def _from_fit(fit: TrajectoryFit, parameters: Parameters) -> Tensor:
             gamma[:, j] = np.nan_to_num(fit.gamma[:, theirs.index(name)])
     parts = [(beta - parameters.curve.shift) @ parameters.curve.lower.T]
     if parameters.sigmas:
-        parts.append(np.log(fit.sigma)[:, None])
+        parts.append(np.where(fit.sigma > 0, np.log(fit.sigma), log_sigma)[:, None])
     parts.append(gamma @ parameters.membership.lower.T)
     return torch.from_numpy(np.concatenate(parts, axis=1))
 

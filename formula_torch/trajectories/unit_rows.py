@@ -17,7 +17,7 @@ from formula_torch.formula.learn import Problem
 from formula_torch.models.mixture.compress import UnitRows, design_codes
 from formula_torch.numerics.arrays import as_tensor
 from formula_torch.result.rows import Rows
-from formula_torch.result.trajectory.base import first_rows, unit_index
+from formula_torch.result.trajectory.units import first_rows, unit_index
 
 __all__ = ["UnitsOfRows", "sorted_rows", "unit_values"]
 
@@ -88,9 +88,8 @@ def _unit_weights(values: np.ndarray, codes: np.ndarray, first: np.ndarray, name
 
 def sorted_rows(design: Design, y: Tensor, coordinates: Coordinates, units: UnitsOfRows) -> UnitRows:
     """Rows in orthonormal columns of unit size, sorted by unit."""
-    order = torch.from_numpy(np.argsort(units.codes, kind="stable"))
     parts = [part.form().matmat(coordinates.whiten) for part in coordinates.standardised(design).batches()]
     x = torch.cat(parts, 1).mT * math.sqrt(design.n_rows)
-    offset = None if design.offset is None else design.offset[order]
-    unit, cells = torch.from_numpy(units.codes)[order], torch.from_numpy(design_codes(design))[order]
-    return UnitRows(x[order].contiguous(), y[order], unit, units.count, cells, offset)
+    unit, cells = torch.from_numpy(units.codes), torch.from_numpy(design_codes(design))
+    rows = UnitRows(x.contiguous(), y, unit, units.count, cells, design.offset)
+    return rows if bool((unit[1:] >= unit[:-1]).all()) else rows.take(torch.arange(units.count))

@@ -107,9 +107,11 @@ def _split(
     """Empty one group into the others and divide another along a random direction of its units' scores."""
     moved = _merged(posterior, emptied)
     scores = mixture(theta[None]).densities.scores()[0, divided, : mixture.p]
+    # At a maximum the scores of the group's own units sum to zero: half of them lie on either side.
+    own = moved[divided] * mixture.units.weights
+    spread = ((own * scores**2).sum(-1, keepdim=True) / own.sum().clamp(min=1e-300)).sqrt()
     direction = torch.randn(mixture.p, generator=generator, dtype=theta.dtype)
-    side = direction @ (scores / scores.std(-1, keepdim=True).clamp(min=1e-300))
-    upper = (side > side.median()).to(theta.dtype)
+    upper = (direction @ (scores / spread.clamp(min=1e-300)) > 0).to(theta.dtype)
     moved[emptied] = moved[divided] * upper
     moved[divided] = moved[divided] * (1 - upper)
     return 0.95 * moved + 0.05 / mixture.groups

@@ -130,6 +130,8 @@ def newton_step(gradient: Tensor, information: Tensor, free: Tensor) -> Tensor:
     information : Tensor, shape (B, K, q, q)
     free : Tensor, shape (K q, P)
     """
+    if not free.shape[1]:
+        return torch.zeros_like(gradient)
     if free.shape[0] == free.shape[1]:
         return torch.linalg.solve_ex(ridged(information), gradient[..., None])[0][..., 0]
     inner = free.mT @ _block_diagonal(information) @ free
@@ -148,7 +150,7 @@ def _block_diagonal(blocks: Tensor) -> Tensor:
 def ridged(matrix: Tensor) -> Tensor:
     """Lift the diagonal a little: an empty group has no information."""
     diagonal = torch.diagonal(matrix, dim1=-2, dim2=-1)
-    lift = 1e-10 * diagonal.amax(-1, keepdim=True).clamp(min=1e-10)
+    lift = 1e-10 * diagonal.amax(-1, keepdim=True).clamp(min=1e-290)
     return matrix + torch.diag_embed(lift.expand_as(diagonal))
 
 

@@ -49,6 +49,15 @@ class UnitRows:
     cells: Tensor
     offset: Tensor | None = None
 
+    def take(self, units: Tensor) -> UnitRows:
+        """Return the rows of some units, in their order."""
+        place = torch.full((self.n_units,), -1, dtype=torch.int64)
+        place[units] = torch.arange(len(units))
+        moved = place[self.unit]
+        kept = torch.argsort(moved, stable=True)[int((moved < 0).sum()) :]
+        offset = None if self.offset is None else self.offset[kept]
+        return UnitRows(self.x[kept], self.y[kept], moved[kept], len(units), self.cells[kept], offset)
+
 
 def design_codes(design: Design) -> np.ndarray:
     """Number the distinct rows of a design, shape (n,)."""
@@ -58,8 +67,8 @@ def design_codes(design: Design) -> np.ndarray:
     }
     columns = [design.bases[i].cpu().numpy() for i in sorted(used)]
     for column in (*columns, *(f.codes.cpu().numpy() for f in design.factors)):
-        values, inverse = np.unique(column, return_inverse=True)
-        codes = np.unique(codes * len(values) + inverse, return_inverse=True)[1]
+        own, values = pd.factorize(column)
+        codes = pd.factorize(codes * len(values) + own)[0]
     return codes
 
 

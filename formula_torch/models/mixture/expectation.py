@@ -80,7 +80,7 @@ def longest_move(mixture: Mixture, before: Tensor, after: Tensor, *, relative: b
 
 
 def _membership(mixture: Mixture, gamma: Tensor, found: Membership) -> Tensor:
-    if mixture.groups == 1:
+    if not mixture.free_gamma.shape[1]:
         return gamma
     if mixture.plain:
         logs = torch.log(found.mass.clamp(min=LEAST_UNITS))

@@ -12,8 +12,9 @@ in group g and r_ug its posterior probability,
 
 H_pi = sum_u w_u (diag(pi_u) - pi_u pi_u') kron z_u z_u' in the membership block.
 
-A prior adds to every group some of an average unit, prior / W sum_u w_u L_ug: the value stays bounded where
-a sigma goes to zero, and has a maximum where a group's responses are all 0 or all 1.
+A prior adds to every group some of an average unit, prior / W sum_u w_u (L_ug + log pi_ug): the value stays bounded
+where a sigma goes to zero, and has a maximum where a group's responses are all 0 or all 1, or a covariate tells its
+members for certain.
 """
 
 from __future__ import annotations
@@ -169,7 +170,12 @@ class Mixture:
     @cached_property
     def plain(self) -> bool:
         """Whether shares are the same for all units, and free."""
-        return self.m == 1 and self.free_gamma.shape[1] == self.groups - 1 and bool((self.units.z == 1).all())
+        return self.same_shares and self.free_gamma.shape[1] == self.groups - 1
+
+    @cached_property
+    def same_shares(self) -> bool:
+        """Whether shares are the same for all units: one column of ones says nothing of them."""
+        return self.m == 1 and bool((self.units.z == 1).all())
 
     # -- parts ------------------------------------------------------------------------------------
 
@@ -196,13 +202,14 @@ class Mixture:
         """Evaluate the log-likelihood and the prior, shape (B,) each."""
         weights = self.units.weights
         densities = self.component.densities(self.units, self.psi(theta))
-        log_share = torch.log_softmax(self.gamma(theta) @ self.units.z, 1)
+        z = self.units.z[:, :1] if self.same_shares else self.units.z
+        log_share = torch.log_softmax(self.gamma(theta) @ z, 1)
         joint = densities.value + log_share
         unit_loglik = torch.logsumexp(joint, 1)
         posterior = torch.exp(joint - unit_loglik[:, None])
         penalty = torch.zeros_like(unit_loglik[:, 0])
         if self.prior:
-            penalty = (densities.value @ weights).sum(1) * (self.prior / self.total)
+            penalty = (joint @ weights).sum(1) * (self.prior / self.total)
         return Evaluation(unit_loglik @ weights, penalty, posterior, log_share, unit_loglik, densities)
 
     def objective(self, theta: Tensor) -> Tensor:
@@ -224,6 +231,11 @@ class Mixture:
         mass = posterior * self.units.weights
         return mass + self.units.weights * (self.prior / self.total) if self.prior else mass
 
+    @property
+    def _everyone(self) -> float:
+        """How often each unit is counted in some group: once, and by the prior in each."""
+        return 1 + self.prior * self.groups / self.total
+
     # -- derivatives ------------------------------------------------------------------------------
 
     def complete_scores(self, at: Evaluation) -> Tensor:
@@ -232,10 +244,10 @@ class Mixture:
         return torch.cat([at.densities.scores(), z], 2)
 
     def unit_scores(self, theta: Tensor) -> Tensor:
-        """Scores of the units, shape (B, K D, n), without the prior."""
+        """Scores of the units, shape (B, K D, n); the prior is made of the units, and each has its share of it."""
         at = self(theta)
-        scores = at.posterior[:, :, None] * self.complete_scores(at)
-        scores[:, :, self.q :] -= at.log_share.exp()[:, :, None] * self.units.z
+        scores = (at.posterior + self.prior / self.total)[:, :, None] * self.complete_scores(at)
+        scores[:, :, self.q :] -= at.log_share.exp()[:, :, None] * self.units.z * self._everyone
         return scores.flatten(1, 2)
 
     def derivatives(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -256,11 +268,11 @@ class Mixture:
         c = self.complete_scores(at)
         expected = at.posterior[:, :, None] * c
         weighted = expected * self.units.weights
-        share = at.log_share.exp() * self.units.weights
+        share = at.log_share.exp() * self.units.weights * self._everyone
         gradient = weighted.sum(-1)
-        gradient[:, :, self.q :] -= share @ self.units.z.mT.expand(batch, -1, -1)
         if self.prior:
-            gradient[:, :, : self.q] += (c[:, :, : self.q] @ self.units.weights) * (self.prior / self.total)
+            gradient += (c @ self.units.weights) * (self.prior / self.total)
+        gradient[:, :, self.q :] -= share @ self.units.z.mT.expand(batch, -1, -1)
         blocks = weighted @ c.mT
         blocks[:, :, : self.q, : self.q] += at.densities.hessian(self.mass(at.posterior), gradient[:, :, : self.q])
         flat = (batch, groups * self.size, self.units.n)
@@ -278,10 +290,13 @@ class Mixture:
         hessian[:, where[:, None], where] -= self._membership_information(share)
 
     def _membership_information(self, share: Tensor) -> Tensor:
-        """sum_u w_u (diag(pi) - pi pi') kron z z', shape (B, K m, K m); `share` is w_u pi_ug."""
+        """sum_u w_u (diag(pi) - pi pi') kron z z', shape (B, K m, K m); `share` is w_u pi_ug, w_u the prior's too."""
         z, batch = self.units.z, share.shape[0]
+        if self.same_shares:
+            mass, total = share.sum(-1), self.units.weights.sum() * self._everyone
+            return torch.diag_embed(mass) - mass[:, :, None] * mass[:, None] / total
         by_group = (share[:, :, None] * z).flatten(1, 2)
-        weights = torch.where(self.units.weights > 0, self.units.weights, 1.0)
+        weights = torch.where(self.units.weights > 0, self.units.weights, 1.0) * self._everyone
         information = -(by_group / weights) @ by_group.mT
         own = (share[:, :, None] * z) @ z.mT
         for g in range(self.groups):
@@ -312,12 +327,12 @@ class Mixture:
     def _complete(self, theta: Tensor, allocation: Tensor | None) -> tuple[Complete, Membership]:
         at = self(theta)
         posterior = at.posterior if allocation is None else allocation
-        mass, weighted = self.mass(posterior), posterior * self.units.weights
+        mass = self.mass(posterior)
         gradient = at.densities.gradient(mass)
         complete = Complete(gradient, at.densities.hessian(mass, gradient), (mass * self.units.rows).sum(-1))
         if self.plain:
             empty = theta.new_zeros(len(theta), 0, 0)
-            return complete, Membership(empty, empty, weighted.sum(-1))
-        share = at.log_share.exp() * self.units.weights
-        slope = (weighted - share) @ self.units.z.mT
-        return complete, Membership(slope, self._membership_information(share), weighted.sum(-1))
+            return complete, Membership(empty, empty, mass.sum(-1))
+        share = at.log_share.exp() * self.units.weights * self._everyone
+        slope = (mass - share) @ self.units.z.mT
+        return complete, Membership(slope, self._membership_information(share), mass.sum(-1))

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from formula_torch.result.trajectory.base import unit_codes
 from formula_torch.result.trajectory.curve_rows import MOST_TIMES, CurveRows
 from formula_torch.result.trajectory.curves import Curves
+from formula_torch.result.trajectory.units import unit_codes
 
 __all__ = ["Observations", "observations"]
 

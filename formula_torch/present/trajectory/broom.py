@@ -9,8 +9,9 @@ import pandas as pd
 
 from formula_torch.errors import DataError, check_share
 from formula_torch.present.trajectory.parts import components
-from formula_torch.result.trajectory.base import unit_codes
 from formula_torch.result.trajectory.curves import Curves
+from formula_torch.result.trajectory.units import unit_codes
+from formula_torch.result.trajectory.weighting import weighted_means
 
 __all__ = ["augment", "glance", "tidy"]
 
@@ -68,7 +69,7 @@ def augment(fit: Curves, data: Any, offset: Any, exposure: Any) -> pd.DataFrame:
         frame, design = fit.new_rows(data, offset=offset, exposure=exposure)
         posterior, index = fit.assign(data, offset=offset, exposure=exposure), frame.index
     by_row = posterior.to_numpy()[unit_codes(frame, fit.unit)[0]]
-    fitted = np.sum(by_row.T * fit.means(design), axis=0)
+    fitted = weighted_means(by_row, fit.means(design))
     found = {
         "fitted": fitted,
         "resid": fit.recipe.response(frame) - fitted,

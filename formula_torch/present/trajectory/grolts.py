@@ -91,8 +91,9 @@ def _covariates(fit: Curves) -> Item:
 def _starts(fit: Curves) -> Item:
     search = fit.search
     told = (
-        f"{search.starts} starts (seed {search.seed}), by EM and then {search.iterations} iterations of Newton's method "
-        f"at most. {search_note(search)} Newton's next step would gain {search.decrement / 2:.2g} in log-likelihood."
+        f"{search.starts} starts (seed {search.seed}), by EM and then at most {search.iterations} iterations of "
+        f"Newton's method. {search_note(search)} Newton's next step would gain {search.decrement / 2:.2g} in "
+        "log-likelihood."
     )
     return Item("9", "Random starts and iterations", told)
 
@@ -163,7 +164,7 @@ def _syntax(fit: Curves) -> Item:
         "prior": spec.prior or None,
         "exposure": spec.exposure if isinstance(spec.exposure, str) else None,
         "offset": fit.offset if isinstance(fit.offset, str) else None,
-        "starts": fit.search.starts,
+        "starts": fit.search.asked,
         "seed": fit.search.seed,
     }
     given = ", ".join(f"{name}={value!r}" for name, value in options.items() if value is not None)

@@ -45,18 +45,18 @@ def search_note(search: Search) -> str:
     parts = [_reached(search)]
     if search.moves:
         parts.append(f"Splitting and merging groups raised it {_times(search.moves)} after that.")
-    if search.collapsed:
-        parts.append(
-            f"{search.collapsed} of them were left out: the sigma of a group went to zero there, where the likelihood "
-            "has no bound; dispersion='common' or prior='weak' gives it one."
-        )
+    if search.sampled:
+        parts.append(f"Starts were climbed on a sample of {search.sampled:,} units, and the best few on all.")
+    if search.failed:
+        why = ": the sigma of a group went to zero there, where the likelihood has no bound" if search.collapsed else ""
+        parts.append(f"{search.failed} of them came to no maximum, and were left out{why}.")
     if search.replicated <= 1 and search.starts > 1:
         parts.append(f"A higher maximum may exist: try starts={5 * search.starts}.")
     return " ".join(parts)
 
 
 def _reached(search: Search) -> str:
-    if search.starts == 0:
+    if search.asked == 0:
         return "The search began at the start given, and made no others."
     if search.replicated == search.starts:
         return "All starts reached the best log-likelihood." if search.starts > 1 else "One start was made."

@@ -11,9 +11,9 @@ from formula_torch.families import BERNOULLI, GAUSSIAN, POISSON, AnyFamily
 from formula_torch.formula.derivative import readers
 from formula_torch.present.numbers import count, significant
 from formula_torch.present.trajectory.report import Item
-from formula_torch.result.trajectory.base import unit_codes
 from formula_torch.result.trajectory.curves import Curves
 from formula_torch.result.trajectory.time import inferred_time
+from formula_torch.result.trajectory.units import unit_codes
 
 __all__ = ["columns_read", "distribution_item", "missing_item", "time_items"]
 

@@ -10,19 +10,20 @@ import numpy as np
 import pandas as pd
 import torch
 
-from formula_torch.data import Column, Frame, as_frame
+from formula_torch.data import Frame, as_frame
 from formula_torch.design import Design
 from formula_torch.errors import DataError, DataRemovedError
 from formula_torch.families import AnyFamily
-from formula_torch.formula.sample import row_values
+from formula_torch.formula.sample import log_exposure, row_values
 from formula_torch.inference.classification import Classification
 from formula_torch.inference.covariance import UnitSandwich
-from formula_torch.inference.moments import Estimator, Moments
+from formula_torch.inference.moments import Estimator, Moments, blanked
 from formula_torch.inference.resample import Refit
 from formula_torch.result.fit import Fit
 from formula_torch.result.trajectory.specification import Search, Specification, UnitTable
+from formula_torch.result.trajectory.units import first_rows, unit_codes
 
-__all__ = ["TrajectoryEstimates", "first_rows", "unit_codes", "unit_index"]
+__all__ = ["TrajectoryEstimates"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -204,7 +205,7 @@ class TrajectoryEstimates(Fit):
         if (own := _argument(self.offset, offset, frame, "offset")) is not None:
             parts.append(own)
         if (own := _argument(self.spec.exposure, exposure, frame, "exposure")) is not None:
-            parts.append(np.log(np.where(own > 0, own, np.nan)))
+            parts.append(log_exposure(own))
         total = torch.from_numpy(np.sum(parts, axis=0)) if parts else None
         return frame, replace(design, offset=total)
 
@@ -215,6 +216,43 @@ class TrajectoryEstimates(Fit):
     def means(self, design: Design) -> np.ndarray:
         """Mean response of rows in each group, shape (K, n)."""
         return self.family.mean(torch.from_numpy(self.predictors(design))).numpy()
+
+    def unit_frame(self, frame: Frame) -> tuple[Frame, pd.Index]:
+        """Return the first row of each unit of a table, and the units."""
+        codes, units = unit_codes(frame, self.unit)
+        return frame.take(first_rows(codes, len(units))), units
+
+    # -- functions of the parameters --------------------------------------------------------------
+
+    def variances(self, jacobian: np.ndarray) -> np.ndarray:
+        """Variances of functions of the parameters by the delta method, shape (m,).
+
+        Parameters
+        ----------
+        jacobian : array, shape (m, P)
+
+        Returns
+        -------
+        array, shape (m,)
+            NaN where a parameter without a variance enters.
+        """
+        along, inner, lost = self._moves(jacobian)
+        return np.where(lost, np.nan, np.einsum("ij,ij->i", along @ inner, along))
+
+    def covariances(self, jacobian: np.ndarray) -> np.ndarray:
+        """Covariances of functions of the parameters, shape (m, m), as ``variances``."""
+        along, inner, lost = self._moves(jacobian)
+        return blanked(along @ inner @ along.T, lost)
+
+    def _moves(self, jacobian: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Factors A and M of J V J' = A M A', and which functions have no variance."""
+        vcov, core = self.covariance.matrix, self.covariance.core
+        unknown = np.isnan(np.diag(vcov))
+        lost = (jacobian[:, unknown] != 0).any(axis=1)
+        if core is None:
+            return jacobian, np.where(unknown[:, None] | unknown, 0.0, vcov), lost
+        # J L first: where columns are raw powers of a year, J V J' would be what is left of large terms.
+        return jacobian @ np.nan_to_num(self.information.lift), core, lost
 
     # -- life -------------------------------------------------------------------------------------
 
@@ -237,40 +275,3 @@ def _argument(fitted: Any, given: Any, frame: Frame, what: str) -> np.ndarray | 
 
 def _removed(*_: Any) -> NoReturn:
     raise DataRemovedError("this covariance needs the units, which this result no longer holds; fit again.")
-
-
-def unit_codes(frame: Frame, unit: str | None) -> tuple[np.ndarray, pd.Index]:
-    """Number the units of a table in the order of their identifiers, which come back as an index.
-
-    Parameters
-    ----------
-    frame : Frame
-    unit : str or None
-        None: each row is a unit.
-    """
-    if unit is None:
-        return np.arange(frame.n_rows), pd.RangeIndex(frame.n_rows) if frame.index is None else frame.index
-    codes, count = frame.column(unit).labels()
-    return codes, unit_index(frame.column(unit), first_rows(codes, count))
-
-
-def unit_index(column: Column, first: np.ndarray) -> pd.Index:
-    """Identifiers of units as the user wrote them; text read as a factor becomes text again.
-
-    Parameters
-    ----------
-    column : Column
-    first : int array, shape (n_units,)
-        Where each unit first stands.
-    """
-    values = column.to_pandas().iloc[first]
-    if isinstance(values.dtype, pd.CategoricalDtype) and not column.has_order:
-        return pd.Index(values.astype(values.cat.categories.dtype), name=column.name)
-    return pd.Index(values, name=column.name)
-
-
-def first_rows(codes: np.ndarray, count: int) -> np.ndarray:
-    """Where each unit first stands, shape (count,)."""
-    first = np.zeros(count, dtype=np.int64)
-    first[codes[::-1]] = np.arange(len(codes))[::-1]
-    return first

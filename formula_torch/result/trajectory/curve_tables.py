@@ -55,19 +55,11 @@ def predictor_errors(fit: TrajectoryEstimates, design: Design) -> np.ndarray:
     array, shape (K, n)
         NaN where a coefficient that enters is not identified.
     """
-    layout, x, vcov = fit.spec.layout, design.dense(), fit.covariance.matrix
+    layout, x = fit.spec.layout, design.dense()
     # A dropped column has no coefficient: nothing moves with it.
     own = np.where(np.isnan(fit.beta), -1, layout.beta)
-    return np.stack([_errors(layout.spread(x, positions, len(vcov)), vcov) for positions in own])
-
-
-def _errors(jacobian: np.ndarray, vcov: np.ndarray) -> np.ndarray:
-    """Errors of functions of the parameters, shape (n,), without their covariances."""
-    unknown = np.isnan(np.diag(vcov))
-    known = np.where(unknown[:, None] | unknown, 0.0, vcov)
-    variances = np.einsum("ij,ij->i", jacobian @ known, jacobian)
-    variances[(jacobian[:, unknown] != 0).any(axis=1)] = np.nan
-    return standard_errors(variances)
+    jacobians = (layout.spread(x, positions, len(fit.names)) for positions in own)
+    return np.stack([standard_errors(fit.variances(jacobian)) for jacobian in jacobians])
 
 
 def _means(fit: TrajectoryEstimates, eta: Any) -> np.ndarray:

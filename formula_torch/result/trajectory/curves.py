@@ -11,14 +11,14 @@ import pandas as pd
 
 from formula_torch.errors import DataError, check_known
 from formula_torch.numerics.random import generator_of
-from formula_torch.result.trajectory.base import unit_codes
 from formula_torch.result.trajectory.curve_rows import curve_rows
 from formula_torch.result.trajectory.curve_tables import curve_table
 from formula_torch.result.trajectory.groups import Groups
 from formula_torch.result.trajectory.raw_powers import raw_power_table
 from formula_torch.result.trajectory.simulation import simulated
 from formula_torch.result.trajectory.time import asked_time
-from formula_torch.result.trajectory.weighting import averaged_means, is_posterior
+from formula_torch.result.trajectory.units import unit_codes
+from formula_torch.result.trajectory.weighting import averaged_means, is_posterior, weighted_means
 
 __all__ = ["Curves"]
 
@@ -88,7 +88,7 @@ class Curves(Groups):
         """Means of the rows, weighted by the posterior of their units, on the user's index."""
         frame, design = self.used_rows("fittedvalues")
         weights = self.posterior.to_numpy()[unit_codes(frame, self.unit)[0]]
-        return self._row_series(np.sum(weights.T * self.means(design), axis=0))
+        return self._row_series(weighted_means(weights, self.means(design)))
 
     @property
     def resid(self) -> pd.Series:

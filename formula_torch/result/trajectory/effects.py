@@ -15,12 +15,11 @@ from formula_torch.design import Design
 from formula_torch.errors import DataError, check_known, check_share
 from formula_torch.formula.recipe import Recipe
 from formula_torch.inference.margins import METHODS, estimable
-from formula_torch.inference.moments import blanked, delta_method
+from formula_torch.inference.moments import blanked
 from formula_torch.inference.probabilities import Averages, mean_probabilities, mean_probability_slopes
 from formula_torch.result.averages import Pairs
 from formula_torch.result.effects import MarginalEffects
 from formula_torch.result.population import Population, population_of
-from formula_torch.result.trajectory.base import first_rows, unit_codes
 from formula_torch.result.trajectory.curves import Curves
 from formula_torch.result.variation import CONTRASTS, Variation, scenarios, variations
 from formula_torch.solvers.least_squares import least_squares
@@ -120,7 +119,8 @@ class MembershipEffects(Curves):
             what=pd.DataFrame([{**e.what, "group": g} for e in found for g in self.group_labels]),
             margeff=np.where(lost, np.nan, np.concatenate([e.averages.estimate for e in found])),
             jacobian=jacobian,
-            margeff_cov=blanked(delta_method(jacobian, self._matrix_without_aliased()), lost),
+            # An aliased coefficient is zero without error.
+            margeff_cov=blanked(self.covariances(np.where(np.isnan(self.coefficients), 0.0, jacobian)), lost),
             df=self.covariance.df,
             level=level,
             label=SLOPE,
@@ -155,9 +155,7 @@ class MembershipEffects(Curves):
         """The first row of each unit of the fit."""
         rows = self.held_rows(what)
         rows.verify()
-        frame = rows.used_frame()
-        codes, units = unit_codes(frame, self.unit)
-        return frame.take(first_rows(codes, len(units)))
+        return self.unit_frame(rows.used_frame())[0]
 
     def _effects_at(self, population: Population, varied: list[Variation], at: Any, pairs: Pairs) -> Iterator[Effect]:
         gamma = np.nan_to_num(self.gamma)
@@ -169,11 +167,6 @@ class MembershipEffects(Curves):
             for v, variation in enumerate(varied):
                 for part, (contrast, averages) in enumerate(_contrasts(there, design, variation, gamma, pairs)):
                     yield Effect((v, part, place), {"term": variation.name, "contrast": contrast, **shown}, averages)
-
-    def _matrix_without_aliased(self) -> np.ndarray:
-        """Covariance of the coefficients; an aliased one is zero without error."""
-        aliased = np.isnan(self.coefficients)
-        return np.where(aliased[:, None] | aliased, 0.0, self.covariance.matrix)
 
     def _unit_null_space(self, recipe: Recipe) -> np.ndarray:
         """Combinations of the membership coefficients on which no probability depends, shape (aliased, P)."""

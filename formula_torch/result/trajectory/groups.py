@@ -14,10 +14,10 @@ from formula_torch.data import Frame, as_frame
 from formula_torch.design import Design
 from formula_torch.errors import DataError
 from formula_torch.families import check_support
-from formula_torch.inference.moments import delta_method
 from formula_torch.numerics.intervals import standard_errors, t_interval
-from formula_torch.result.trajectory.base import TrajectoryEstimates, first_rows, unit_codes
+from formula_torch.result.trajectory.base import TrajectoryEstimates
 from formula_torch.result.trajectory.time import inferred_time
+from formula_torch.result.trajectory.units import covariate_codes, first_rows, unit_codes
 from formula_torch.result.trajectory.waves import running_posterior
 
 __all__ = ["Groups"]
@@ -50,7 +50,7 @@ class Groups(TrajectoryEstimates):
             One less the confidence level.
         """
         share = self.share_values
-        errors = standard_errors(np.diag(delta_method(self.share_jacobian, self.covariance.matrix)))
+        errors = standard_errors(self.variances(self.share_jacobian))
         with np.errstate(divide="ignore", invalid="ignore"):  # a single group has a share of 1, and no interval
             low, high = t_interval(special.logit(share), errors / (share * (1 - share)), alpha, self.covariance.df)
         return pd.DataFrame(
@@ -90,9 +90,7 @@ class Groups(TrajectoryEstimates):
         [0.5, 0.5]
         """
         if newdata is None:
-            frame = self.held_rows("membership_probabilities").used_frame()
-            codes, index = unit_codes(frame, self.unit)
-            frame = frame.take(first_rows(codes, len(index)))
+            frame, index = self.unit_frame(self.held_rows("membership_probabilities").used_frame())
         else:
             frame = as_frame(newdata)
             index = pd.RangeIndex(frame.n_rows) if frame.index is None else frame.index
@@ -136,7 +134,7 @@ class Groups(TrajectoryEstimates):
         codes, units = self._units_of(frame)
         density = self._row_densities(frame, design)
         sums = np.stack([np.bincount(codes, row, len(units)) for row in density], axis=1)
-        share = special.softmax(sums + self._log_shares(frame.take(first_rows(codes, len(units)))), axis=1)
+        share = special.softmax(sums + self._log_shares(self._one_row_each(frame, codes, units)), axis=1)
         return pd.DataFrame(share, index=units, columns=self.group_labels)
 
     def posterior_by_wave(
@@ -185,7 +183,7 @@ class Groups(TrajectoryEstimates):
         else:
             frame, design = self.new_rows(data, offset=offset, exposure=exposure)
         codes, units = self._units_of(frame)
-        prior = self._log_shares(frame.take(first_rows(codes, len(units))))
+        prior = self._log_shares(self._one_row_each(frame, codes, units))
         return running_posterior(self._row_densities(frame, design), prior, codes, units, frame, name)
 
     def _used_with(self, name: str, frame: Frame) -> Frame:
@@ -212,6 +210,12 @@ class Groups(TrajectoryEstimates):
         sigma = torch.from_numpy(self.sigma if self.family.dispersed else np.ones(self.n_groups))[:, None]
         density = self.family.row_loglik(y, torch.from_numpy(self.predictors(design)), sigma).numpy()
         return np.where(np.isnan(density).any(axis=0), 0.0, density)
+
+    def _one_row_each(self, frame: Frame, codes: np.ndarray, units: pd.Index) -> Frame:
+        """The first row of each unit, once its covariates of membership are seen not to vary."""
+        for name in () if self.spec.membership is None else self.spec.membership.columns:
+            covariate_codes(frame, name, codes, units)
+        return frame.take(first_rows(codes, len(units)))
 
     def _log_shares(self, frame: Frame) -> np.ndarray:
         """Log-probabilities of the groups before the response is seen, up to a constant, shape (1 or n, K).

@@ -8,13 +8,13 @@ import numpy as np
 
 from formula_torch.design import Design
 from formula_torch.errors import DataError
-from formula_torch.families import BERNOULLI, GAUSSIAN, POISSON
-from formula_torch.result.trajectory.base import TrajectoryEstimates, first_rows, unit_codes
+from formula_torch.families import BERNOULLI, GAUSSIAN, POISSON, AnyFamily
+from formula_torch.result.trajectory.base import TrajectoryEstimates
 
 __all__ = ["check_comparable", "check_nested"]
 
 # What a log-likelihood is a logarithm of. A density of one's own is taken to be of the kind of the others.
-KINDS = {GAUSSIAN.name: "a density", POISSON.name: "a probability", BERNOULLI.name: "a probability"}
+KINDS: dict[AnyFamily, str] = {GAUSSIAN: "a density", POISSON: "a probability", BERNOULLI: "a probability"}
 # A column within this share of its length of a span is in it, but for rounding.
 NESTED = 1e-6
 # Directions this much shorter than the longest are dependent columns.
@@ -39,7 +39,7 @@ def check_comparable(fits: Sequence[TrajectoryEstimates]) -> None:
             )
         if not _same_response(first, other):
             raise DataError(f"{texts}, have different responses, rows or weights, and cannot be compared.")
-        kinds = [KINDS.get(fit.family.name) for fit in (first, other)]
+        kinds = [KINDS.get(fit.family) for fit in (first, other)]
         if None not in kinds and kinds[0] != kinds[1]:
             raise DataError(
                 f"{texts}, have likelihoods that do not compare: that of family={first.family.name!r} is {kinds[0]}, "
@@ -127,10 +127,10 @@ def _membership_nested(restricted: TrajectoryEstimates, full: TrajectoryEstimate
 def _membership_columns(fit: TrajectoryEstimates) -> np.ndarray:
     """Design of the membership, a row each unit."""
     frame = fit.held_rows("a likelihood ratio test").used_frame()
-    codes, units = unit_codes(frame, fit.unit)
+    units, index = fit.unit_frame(frame)
     if fit.spec.membership is None:
-        return np.ones((len(units), 1))
-    return _columns(fit.spec.membership.apply(frame.take(first_rows(codes, len(units)))))
+        return np.ones((len(index), 1))
+    return _columns(fit.spec.membership.apply(units))
 
 
 # Why a model is not nested in another, where the answer to the question is no.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,7 +67,7 @@ def bootstrap_ratio(larger: Curves, smaller: Curves, draws: int, seed: int, prog
     ValueError
         Fewer than one draw.
     DataError
-        The models do not compare, the first is not the larger, or its response is an expression.
+        The models do not compare, the first is not the larger, its response is an expression, or units have weights.
     DataRemovedError
         A result no longer knows how it was fitted.
     """
@@ -94,6 +95,11 @@ def _check_pair(larger: Curves, smaller: Curves) -> None:
             f"the model has {larger.n_groups} groups, and the one it is compared with {smaller.n_groups}; call "
             "bootstrap_lr_test of the model with more groups."
         )
+    if (larger.known_units("bootstrap_lr_test").weights != 1).any():
+        raise DataError(
+            "a unit of weight w stands for w independent units, of which one draw would be w copies; repeat the rows "
+            "under ids of their own, and fit without weights."
+        )
     response = larger.recipe.formula.response
     if response is None or larger.recipe.response_name not in set(response.variables.values()):
         raise DataError(
@@ -112,6 +118,8 @@ def _drawn(fit: Curves, seed: int) -> Frame:
 
 def _refitted(fit: Curves, data: Frame) -> float:
     """The log-likelihood of the same model for other data."""
-    if fit.call.refit is None:
+    refit: Callable[..., Curves] | None = fit.call.refit
+    if refit is None:
         raise DataRemovedError("this result was unpickled or stripped, and no longer knows how it was fitted.")
-    return float(fit.call.refit(fit.recipe.formula.text, data).llf)
+    # The bar of the draws is enough.
+    return refit(fit.recipe.formula.text, data, progress=False).llf

@@ -15,7 +15,6 @@ from formula_torch.formula.derivative import readers
 from formula_torch.formula.encode import Levels, Monomial
 from formula_torch.formula.monomials import syntax_tree
 from formula_torch.formula.recipe import Recipe
-from formula_torch.inference.moments import delta_method
 from formula_torch.numerics.intervals import standard_errors, t_interval, t_ratio
 from formula_torch.numerics.tails import t_two_sided
 from formula_torch.result.trajectory.base import TrajectoryEstimates
@@ -37,7 +36,7 @@ def raw_power_table(fit: TrajectoryEstimates, time: str, level: float) -> pd.Dat
         present = (matrix[:, positions >= 0] != 0).any(axis=1)
         jacobian = layout.spread(matrix[present], positions, len(layout.names))
         estimate = matrix[present] @ np.nan_to_num(beta)
-        errors = standard_errors(np.diag(delta_method(jacobian, fit.covariance.matrix)))
+        errors = standard_errors(fit.variances(jacobian))
         low, high = t_interval(estimate, errors, 1 - level, df)
         parts.append(
             pd.DataFrame(

@@ -179,7 +179,8 @@ class UnitResampling(Curves):
         Raises
         ------
         DataError
-            The models do not compare, the response is an expression, or the family is one of your own.
+            The models do not compare, the response is an expression, units have weights, or the family is one of
+            your own.
         DataRemovedError
             A result no longer holds its rows.
 

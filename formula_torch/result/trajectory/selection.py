@@ -28,7 +28,7 @@ CRITERIA: dict[str, Callable[[TrajectoryFit], float]] = {
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """A fit, and what its search warned of.
+    """A fit, and what its search, or the one for more groups, warned of.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ class Selection:
             where no unit is in doubt), min_share (of the smallest group), min_units (assigned to the group with
             fewest), min_appa (least average posterior probability of assignment), replicated (how many of the
             starts reached the best value), starts, delta (the criterion less its smallest value), note (what the
-            search warned of).
+            search warned of, and of the last why there are none with more groups).
         """
         table = pd.DataFrame([_row(candidate) for candidate in self.candidates])
         table.insert(len(table.columns) - 1, "delta", table[self.criterion] - table[self.criterion].min())

@@ -121,31 +121,36 @@ class Search:
 
     Parameters
     ----------
-    starts, replicated : int
-        Starts, and how many of them reached the best value.
+    starts, asked, replicated : int
+        Starts, how many of them were asked for (the others were given), and how many reached the best value.
     iterations : int
         Of Newton, from the starts.
     runner_up : float
         The best other value that a start reached; NaN where all reached the best.
     moves : int
         How many times splitting and merging groups gained.
-    collapsed : int
-        Starts excluded, in which the sigma of a group went to zero.
+    failed, collapsed : int
+        Starts that came to no maximum, and those of them in which the sigma of a group went to zero.
+    sampled : int or None
+        Of how many units a sample was searched first; None where all were.
     decrement : float
         Twice what Newton's next step would gain.
     curvature : float
         Least eigenvalue of the scaled information; not positive where the parameters are not identified.
     seed : int
     values : tuple of float
-        Where the starts ended, best first.
+        Where the starts ended, as far as known, best first.
     """
 
     starts: int
+    asked: int
     replicated: int
     iterations: int
     runner_up: float
     moves: int
+    failed: int
     collapsed: int
+    sampled: int | None
     decrement: float
     curvature: float
     seed: int

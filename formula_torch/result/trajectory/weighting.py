@@ -9,7 +9,7 @@ from formula_torch.data import Frame
 from formula_torch.errors import DataError
 from formula_torch.result.trajectory.groups import Groups
 
-__all__ = ["averaged_means", "is_posterior"]
+__all__ = ["averaged_means", "is_posterior", "weighted_means"]
 
 
 def averaged_means(fit: Groups, frame: Frame, means: np.ndarray, group: object) -> np.ndarray:
@@ -37,7 +37,12 @@ def averaged_means(fit: Groups, frame: Frame, means: np.ndarray, group: object) 
         weights = _given_of_rows(fit, frame, group)
     else:
         return np.asarray(means[_position(fit, group)])
-    return np.sum(weights.T * means, axis=0)
+    return weighted_means(weights, means)
+
+
+def weighted_means(weights: np.ndarray, means: np.ndarray) -> np.ndarray:
+    """Means of rows over the groups, shape (n,), from weights of shape (1 or n, K) and means of shape (K, n)."""
+    return np.asarray(np.sum(weights.T * means, axis=0))
 
 
 def is_posterior(group: object) -> bool:
