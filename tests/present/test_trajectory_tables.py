@@ -262,9 +262,11 @@ def test_notes_advise_on_errors_that_cannot_be_had_and_on_tiny_groups(homicides)
         ({"replicated": 1}, "A higher maximum may exist: try starts=100.", "All"),
         ({"replicated": 0, "moves": 2}, "Splitting and merging groups raised it 2 times after that.", "All"),
         ({"replicated": 0, "moves": 1}, "raised it once after", "times"),
-        ({"replicated": 4, "collapsed": 16}, "16 of them were left out: the sigma of a group went to zero", "inf"),
+        ({"replicated": 4, "failed": 16, "collapsed": 16}, "were left out: the sigma of a group went to", "inf"),
+        ({"replicated": 4, "failed": 16}, "16 of them came to no maximum, and were left out.", "sigma"),
+        ({"replicated": 4, "sampled": 2000}, "on a sample of 2,000 units", "left out"),
         ({"replicated": 1, "starts": 1}, "One start was made.", "All"),
-        ({"replicated": 0, "starts": 0}, "The search began at the start given", "of 0"),
+        ({"replicated": 1, "starts": 1, "asked": 0}, "The search began at the start given", "of 0"),
     ],
 )
 def test_the_search_is_told_in_words_that_advise(homicides, change, told, untold) -> None:
