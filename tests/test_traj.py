@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy.special import gammaln
 
 import formula_torch as ft
 
@@ -45,7 +46,7 @@ def loglik(fit: ft.TrajectoryFit, data: pd.DataFrame, params: np.ndarray) -> flo
             sigma = named.get("sigma", named.get(f"g{g}:sigma"))
             each = -0.5 * math.log(2 * math.pi) - np.log(sigma) - (y - eta) ** 2 / (2 * sigma**2)
         elif fit.family.name == "poisson":
-            each = y * eta - np.exp(eta) - np.array([math.lgamma(v + 1) for v in y])
+            each = y * eta - np.exp(eta) - gammaln(y + 1)
         else:
             each = y * eta - np.logaddexp(0, eta)
         density[g - 1] = np.bincount(codes, each, len(units))

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy.special import gammaln
 
 import formula_torch as ft
 
@@ -34,14 +35,26 @@ def panel(family: str, n: int = 120, seed: int = 5) -> pd.DataFrame:
     return pd.DataFrame({"id": unit + 1, "t": t, "y": y, "e": e, "male": male[unit], "ses": ses[unit]})
 
 
+ARRAYS: dict[int, tuple] = {}
+
+
+def arrays(data: pd.DataFrame) -> tuple:
+    """Columns of the rows that are complete, and the covariates of their units; read once."""
+    if id(data) not in ARRAYS:
+        rows = data.dropna()
+        codes, _ = pd.factorize(rows["id"], sort=True)
+        units = {name: values.to_numpy() for name, values in rows.groupby("id").first()[["male", "ses"]].items()}
+        # The data stay alive beside their arrays, so that no others take their place.
+        ARRAYS[id(data)] = (rows["t"].to_numpy(), rows["y"].to_numpy(), codes, rows["e"].to_numpy(), units, data)
+    return ARRAYS[id(data)][:-1]
+
+
 def loglik(fit: ft.TrajectoryFit, data: pd.DataFrame, params: np.ndarray) -> tuple[float, float]:
     """Log-likelihood, and the average unit's summed over the groups; plain numpy, by the names."""
-    rows, named = data.dropna(), dict(zip(fit.names, params, strict=True))
-    k, t, y = fit.n_groups, rows["t"].to_numpy(), rows["y"].to_numpy()
-    codes, ids = pd.factorize(rows["id"], sort=True)
-    units = rows.groupby("id").first()
-    offset = np.log(rows["e"].to_numpy()) if fit.spec.exposure else 0.0
-    density, odds = np.zeros((k, len(ids))), np.zeros((k, len(ids)))
+    named, k = dict(zip(fit.names, params, strict=True)), fit.n_groups
+    t, y, codes, e, units = arrays(data)
+    n, offset = len(units["male"]), np.log(e) if fit.spec.exposure else 0.0
+    density, odds = np.zeros((k, n)), np.zeros((k, n))
     for g in range(1, k + 1):
         b = [named.get(f"g{g}:{name}", 0.0) for name in ("Intercept", "t", "I(t ** 2)")]
         eta = b[0] + b[1] * t + b[2] * t**2 + offset
@@ -49,17 +62,17 @@ def loglik(fit: ft.TrajectoryFit, data: pd.DataFrame, params: np.ndarray) -> tup
             sigma = named.get("sigma", named.get(f"g{g}:sigma"))
             each = -0.5 * math.log(2 * math.pi) - np.log(sigma) - (y - eta) ** 2 / (2 * sigma**2)
         elif fit.family.name == "poisson":
-            each = y * eta - np.exp(eta) - np.array([math.lgamma(v + 1) for v in y])
+            each = y * eta - np.exp(eta) - gammaln(y + 1)
         else:
             each = y * eta - np.logaddexp(0, eta)
-        density[g - 1] = np.bincount(codes, each, len(ids))
+        density[g - 1] = np.bincount(codes, each, n)
         for name in ("Intercept", "male", "ses"):
             value = named.get(f"membership[{g}]:{name}", 0.0)
-            odds[g - 1] += value * (1.0 if name == "Intercept" else units[name].to_numpy())
+            odds[g - 1] += value * (1.0 if name == "Intercept" else units[name])
     share = odds - np.log(np.exp(odds).sum(0))
     joint = density + share
     top = joint.max(0)
-    return float(np.sum(top + np.log(np.exp(joint - top).sum(0)))), float(joint.sum() / len(ids))
+    return float(np.sum(top + np.log(np.exp(joint - top).sum(0)))), float(joint.sum() / n)
 
 
 CASES = {

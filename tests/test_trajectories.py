@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import gammaln
 
 import formula_torch as ft
 
@@ -64,7 +65,7 @@ def unit_logliks(fit: ft.TrajectoryFit, data: pd.DataFrame, params: np.ndarray) 
             sigma = sigmas[g] if len(sigmas) > 1 else sigmas[0]
             each = -0.5 * math.log(2 * math.pi) - np.log(sigma) - (y - eta) ** 2 / (2 * sigma**2)
         elif fit.family.name == "poisson":
-            each = y * eta - np.exp(eta) - np.array([math.lgamma(v + 1) for v in y])
+            each = y * eta - np.exp(eta) - gammaln(y + 1)
         else:
             each = y * eta - np.logaddexp(0, eta)
         density[g] = np.bincount(codes, each, len(units)) + odds[g]

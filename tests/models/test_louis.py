@@ -14,9 +14,17 @@ from formula_torch.models.mixture import Mixture
 from formula_torch.models.mixture.compress import UnitRows, compressed
 from formula_torch.models.mixture.elementwise import component_of
 from formula_torch.models.mixture.expectation import em_step, maximised
+from formula_torch.numerics.arrays import threads_for
 
 FAMILIES = [GAUSSIAN, POISSON, BERNOULLI]
 GROUPS = 3
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Small sums in several threads, beside other workers, wait for one another."""
+    with threads_for(0.0):
+        yield
 
 
 def simulated(family, balanced: bool, offset: bool = False) -> UnitRows:
