@@ -274,7 +274,9 @@ def main() -> None:
     parser.add_argument("--one", nargs=3, metavar=("TOOL", "CASE", "UNITS"), help="measure one call, print JSON")
     parser.add_argument("--most", type=int, default=max(SIZES), help="largest number of units")
     parser.add_argument("--peer-most", type=int, default=5_000, help="largest number of units for flexmix")
-    parser.add_argument("--cases", nargs="*", default=list(SPEED), help="which, of " + ", ".join(SPEED))
+    parser.add_argument(
+        "--cases", nargs="*", default=list(SPEED), choices=list(SPEED), help="which, of " + ", ".join(SPEED)
+    )
     parser.add_argument("--floor", action="store_true", help="beside bare products and exponentials")
     parser.add_argument("--reliability", action="store_true", help="share of seeds that reach the best known value")
     parser.add_argument("--seeds", type=int, default=20, help="for the reliability")

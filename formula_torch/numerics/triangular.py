@@ -14,6 +14,8 @@ import torch
 from scipy.linalg import solve_triangular
 from torch import Tensor
 
+from formula_torch.numerics.arrays import as_tensor
+
 __all__ = ["Rank", "Root", "cholesky_root", "gram_rank", "independent_columns", "tall_qr"]
 
 # A column is dependent when its distance to the span of the earlier ones is below the rounding
@@ -41,7 +43,9 @@ class Root:
     @cached_property
     def inverse(self) -> np.ndarray:
         """R^-1, shape (k, k)."""
-        return solve_triangular(self.r, np.eye(len(self.r)), check_finite=False)
+        # For a matrix scipy's BLAS wakes its threads, which then spin beside whatever comes next, and slow it.
+        eye = torch.eye(len(self.r), dtype=torch.float64)
+        return torch.linalg.solve_triangular(as_tensor(self.r), eye, upper=True).numpy()
 
     def solve(self, v: np.ndarray) -> np.ndarray:
         """(X'X)^-1 v."""

@@ -191,7 +191,7 @@ def traj(
     with threads_for(0.0):
         problem = learned(subset=subset)
         rows = Rows.of(problem, weights, offset, exposure)
-        if lost := units_without(asked.membership, rows, UnitsOfRows.of(problem, rows)):
+        if asked.membership and (lost := units_without(asked.membership, rows, UnitsOfRows.of(problem, rows))):
             problem = _without(problem, rows, lost, na_action, learned)
             rows = Rows.of(problem, weights, offset, exposure)
         return fitted(asked, problem, rows, call)
