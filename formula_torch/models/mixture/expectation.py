@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from formula_torch.models.mixture.components import ridged
-from formula_torch.models.mixture.likelihood import Membership, Mixture
+from formula_torch.models.mixture.likelihood import Mixture
+from formula_torch.models.mixture.shares import Membership
 
 __all__ = ["em_step", "longest_move", "maximised"]
 

@@ -29,10 +29,11 @@ from torch import Tensor
 
 from formula_torch.families import AnyFamily
 from formula_torch.models.mixture.components import Complete, Component, Densities
+from formula_torch.models.mixture.shares import Membership, same_information, share_information
 from formula_torch.models.mixture.units import Units
 from formula_torch.numerics.arrays import CELLS_AT_ONCE, slices
 
-__all__ = ["Evaluation", "Membership", "Mixture"]
+__all__ = ["Evaluation", "Mixture"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,34 +58,6 @@ class Evaluation:
     log_share: Tensor
     unit_loglik: Tensor
     densities: Densities
-
-
-@dataclass(frozen=True, eq=False)
-class Membership:
-    """Derivatives of the log-likelihood of complete data in gamma.
-
-    Parameters
-    ----------
-    gradient : Tensor, shape (B, K, m)
-    information : Tensor, shape (B, K m, K m)
-    mass : Tensor, shape (B, K)
-        Units in each group.
-    """
-
-    gradient: Tensor
-    information: Tensor
-    mass: Tensor
-
-    @staticmethod
-    def stacked(parts: list[Membership]) -> Membership:
-        """Join batches of starts."""
-        if len(parts) == 1:
-            return parts[0]
-        each = zip(*((m.gradient, m.information, m.mass) for m in parts), strict=True)
-        return Membership(*(torch.cat(of) for of in each))
-
-    def __add__(self, other: Membership) -> Membership:
-        return Membership(self.gradient + other.gradient, self.information + other.information, self.mass + other.mass)
 
 
 @dataclass(frozen=True, eq=False)
@@ -290,19 +263,10 @@ class Mixture:
         hessian[:, where[:, None], where] -= self._membership_information(share)
 
     def _membership_information(self, share: Tensor) -> Tensor:
-        """sum_u w_u (diag(pi) - pi pi') kron z z', shape (B, K m, K m); `share` is w_u pi_ug, w_u the prior's too."""
-        z, batch = self.units.z, share.shape[0]
+        """Information in gamma, shape (B, K m, K m); `share` is w_u pi_ug, w_u the prior's too."""
         if self.same_shares:
-            mass, total = share.sum(-1), self.units.weights.sum() * self._everyone
-            return torch.diag_embed(mass) - mass[:, :, None] * mass[:, None] / total
-        by_group = (share[:, :, None] * z).flatten(1, 2)
-        weights = torch.where(self.units.weights > 0, self.units.weights, 1.0) * self._everyone
-        information = -(by_group / weights) @ by_group.mT
-        own = (share[:, :, None] * z) @ z.mT
-        for g in range(self.groups):
-            part = slice(g * self.m, (g + 1) * self.m)
-            information[:, part, part] += own.expand(batch, -1, -1, -1)[:, g]
-        return information
+            return same_information(share.sum(-1), float(self.units.weights.sum()) * self._everyone)
+        return share_information(share, self.units.z, self.units.weights * self._everyone)
 
     # -- complete data ----------------------------------------------------------------------------
 
