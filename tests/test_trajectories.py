@@ -6,6 +6,7 @@ import itertools
 import json
 import math
 import os
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -101,6 +102,7 @@ def closest(found: np.ndarray, expected: np.ndarray) -> np.ndarray:
     return np.array(min(orders, key=lambda order: np.abs(found[list(order)] - expected).sum()))
 
 
+@cache
 def fitted(name: str, **options: object) -> ft.TrajectoryFit:
     formula, arguments = PANELS[name]
     return ft.traj(formula, panel(name), **arguments, **options)

@@ -68,15 +68,18 @@ class Ascent:
         return self.improved(theta, RESCUE_STEPS)
 
     def neighbours(self, theta: Tensor, generator: torch.Generator) -> Tensor:
-        """Other places to begin from one solution, shape (K (K - 1) + 2 K, K, D).
+        """Other places to begin from one solution, shape (K (K + 4), K, D).
 
-        Merge two groups and split a third; and give a group's place to the units that fit worst.
+        Merge two groups and split a third; give a group's place to the units that fit worst, and to the extreme units
+        of another group.
         """
         return _neighbours(self.mixture, theta, generator)
 
 
 # Share of the units that a group of outliers begins with.
 OUTLIERS = (0.03, 0.1)
+# And of another group's units those that it begins with: small groups hide at the ends of large ones.
+EXTREMES = (0.02, 0.05, 0.15)
 
 
 def _neighbours(mixture: Mixture, theta: Tensor, generator: torch.Generator) -> Tensor:
@@ -90,6 +93,10 @@ def _neighbours(mixture: Mixture, theta: Tensor, generator: torch.Generator) -> 
     ]
     worst = (at.unit_loglik[0] / mixture.units.rows).argsort()
     allocations += [_outliers(posterior, emptied, worst, share) for emptied in range(groups) for share in OUTLIERS]
+    scores = at.densities.scores()[0, :, : mixture.p]
+    allocations += [
+        _extremes(scores, posterior, emptied, share, generator) for emptied in range(groups) for share in EXTREMES
+    ]
     several = theta.expand(len(allocations), *theta.shape)
     return maximised(mixture, several, torch.stack(allocations))
 
@@ -123,3 +130,17 @@ def _outliers(posterior: Tensor, emptied: int, worst: Tensor, share: float) -> T
     moved[:, chosen] = 0.0
     moved[emptied, chosen] = 1.0
     return 0.98 * moved + 0.02 / posterior.shape[0]
+
+
+def _extremes(scores: Tensor, posterior: Tensor, emptied: int, share: float, generator: torch.Generator) -> Tensor:
+    """Give a group's place to the end of another group's units along a random direction of their scores."""
+    moved, groups = _merged(posterior, emptied), posterior.shape[0]
+    others = [g for g in range(groups) if g != emptied]
+    other = others[int(torch.randint(len(others), (1,), generator=generator))]
+    direction = torch.randn(scores.shape[1], generator=generator, dtype=scores.dtype)
+    side = direction @ (scores[other] / scores[other].std(-1, keepdim=True).clamp(min=1e-300))
+    own = moved.argmax(0) == other
+    ends = torch.where(own, side, -torch.inf).argsort(descending=True)[: max(2, int(share * int(own.sum())))]
+    moved[:, ends] = 0.0
+    moved[emptied, ends] = 1.0
+    return 0.98 * moved + 0.02 / groups

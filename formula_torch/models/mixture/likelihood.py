@@ -94,22 +94,22 @@ class Mixture:
         """Distribution of the response."""
         return self.component.family
 
-    @property
+    @cached_property
     def p(self) -> int:
         """Coefficients of a group."""
         return self.units.p
 
-    @property
+    @cached_property
     def q(self) -> int:
         """Parameters of a group without membership."""
         return self.p + int(self.family.dispersed)
 
-    @property
+    @cached_property
     def m(self) -> int:
         """Membership coefficients of a group."""
         return self.units.z.shape[0]
 
-    @property
+    @cached_property
     def size(self) -> int:
         """Parameters of a group, D."""
         return self.q + self.m
