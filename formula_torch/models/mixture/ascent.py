@@ -138,7 +138,7 @@ def _extremes(scores: Tensor, posterior: Tensor, emptied: int, share: float, gen
     others = [g for g in range(groups) if g != emptied]
     other = others[int(torch.randint(len(others), (1,), generator=generator))]
     direction = torch.randn(scores.shape[1], generator=generator, dtype=scores.dtype)
-    side = direction @ (scores[other] / scores[other].std(-1, keepdim=True).clamp(min=1e-300))
+    side = direction @ (scores[other] / scores[other].std(-1, keepdim=True, correction=0).clamp(min=1e-300))
     own = moved.argmax(0) == other
     ends = torch.where(own, side, -torch.inf).argsort(descending=True)[: max(2, int(share * int(own.sum())))]
     moved[:, ends] = 0.0
