@@ -197,7 +197,7 @@ def test_likelihood_ratio_of_numbers_of_groups_by_the_bootstrap(normal) -> None:
     assert "2 against 3 groups" in repr(spurious)
 
 
-@pytest.mark.filterwarnings("ignore:fewer than 5 units are in group")
+@pytest.mark.filterwarnings("ignore::formula_torch.errors.InferenceWarning")
 def test_a_draw_of_the_ratio_is_that_of_simulated_data(normal) -> None:
     data, _ = normal
     half = np.arange(len(data)) % 6 < 5
