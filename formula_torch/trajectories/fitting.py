@@ -206,18 +206,6 @@ def _result(
         index=units.index,
         columns=pd.RangeIndex(1, asked.groups + 1, name="group"),
     )
-    spec = Specification(
-        family=asked.family,
-        groups=asked.groups,
-        layout=parameters.layout,
-        dispersion=asked.dispersion,
-        unit=units.name,
-        membership=prepared.membership.recipe,
-        exposure=_argument(rows.exposure),
-        degrees=None if asked.degrees is None else _degrees_of(problem, parameters),
-        constraints=asked.constraints,
-        prior=asked.prior,
-    )
     fit = TrajectoryFit(
         recipe=problem.recipe,
         coefficients=values,
@@ -228,7 +216,7 @@ def _result(
         offset=_argument(rows.offset),
         null_space=np.zeros((0, len(values))),
         notes=(*prepared.notes, *labels_note(asked, kept_labels=solved.kept_labels)),
-        spec=spec,
+        spec=_specification(asked, problem, rows, prepared, parameters),
         llf=float(at.value[0]),
         penalised=float(at.value[0] + at.penalty[0]),
         n_units=float(units.weights.sum()),
@@ -243,6 +231,24 @@ def _result(
     )
     warn_of(asked, found, fit)
     return fit
+
+
+def _specification(
+    asked: Asked, problem: Problem, rows: Rows, prepared: Prepared, parameters: Parameters
+) -> Specification:
+    """The model, without its data."""
+    return Specification(
+        family=asked.family,
+        groups=asked.groups,
+        layout=parameters.layout,
+        dispersion=asked.dispersion,
+        unit=prepared.units.name,
+        membership=prepared.membership.recipe,
+        exposure=_argument(rows.exposure),
+        degrees=None if asked.degrees is None else _degrees_of(problem, parameters),
+        constraints=asked.constraints,
+        prior=asked.prior,
+    )
 
 
 def _refuse_flat(problem: Problem, parameters: Parameters, values: np.ndarray) -> None:
