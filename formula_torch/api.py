@@ -5,30 +5,25 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 from typing import Any, cast
 
-import numpy as np
-import torch
-
 from formula_torch.errors import DataError, FormulaError, check_known
+from formula_torch.families.generalized import resolve_generalized
+from formula_torch.fitting import solve, solve_glm
 from formula_torch.formula.calls import read_call, verb_of
 from formula_torch.formula.learn import Problem, learn
-from formula_torch.inference.moments import Estimator
-from formula_torch.inference.vcov import estimate, resolve_vcov
-from formula_torch.models.linear import WEIGHTS_TYPES, LinearModel, explained_squares
-from formula_torch.numerics.arrays import resolve_device, threads_for
-from formula_torch.present.messages import fit_notes, fit_warnings
+from formula_torch.inference.vcov import resolve_vcov
+from formula_torch.models.linear import WEIGHTS_TYPES
+from formula_torch.numerics.arrays import resolve_device
 from formula_torch.result.call import Call, table_reference
-from formula_torch.result.linear_moments import linear_moments
+from formula_torch.result.glm import GlmFit
 from formula_torch.result.regression import RegressionFit
 from formula_torch.result.rows import Rows
 from formula_torch.result.trajectory import TrajectoryFit
-from formula_torch.solvers.least_squares import LeastSquares, least_squares
 from formula_torch.trajectories import traj
 
-__all__ = ["fit", "solve"]
+__all__ = ["fit"]
 
 ENGINES = ("torch",)
 # What the text of a model may call.
@@ -40,9 +35,12 @@ def fit(
     formula: str,
     data: Any,
     *,
+    family: Any = None,
+    link: Any = None,
     weights: Any = None,
     weights_type: str = "analytic",
     offset: Any = None,
+    exposure: Any = None,
     vcov: Any = None,
     use_t: bool | None = None,
     engine: str = "torch",
@@ -50,11 +48,11 @@ def fit(
     na_action: str = "drop",
     subset: Any = None,
     functions: Mapping[str, Callable[..., Any]] | None = None,
-) -> RegressionFit:
-    """Fit a linear regression given as an R-style formula.
+) -> RegressionFit | GlmFit:
+    """Fit a regression given as an R-style formula: linear, or a generalised linear model.
 
-    Minimises sum_i w_i (y_i - o_i - x_i'b)^2 exactly (closed form), with as many
-    digits as the data carry.
+    Without a family, minimises sum_i w_i (y_i - o_i - x_i'b)^2 exactly (closed form), with as many digits as the
+    data carry. With one, maximises its log-likelihood by Fisher scoring, until Newton's decrement is rounding.
 
     Parameters
     ----------
@@ -63,6 +61,14 @@ def fit(
         options, ``"traj(y ~ poly(t, 2) | id, groups=2)"``.
     data : table
         pandas, polars or pyarrow, or a dict of columns. It is neither changed nor copied.
+    family : str or family, optional
+        Distribution of the response: ``"gaussian"`` (the default), ``"binomial"`` (0 and 1, truth values, two
+        categories of which the last is the success, proportions with the trials as `weights`, or
+        ``cbind(successes, failures)``), ``"poisson"``, ``"gamma"``, ``"inverse_gaussian"``, ``"quasipoisson"``,
+        ``"quasibinomial"``, or a value: ``ft.families.tweedie(1.5)``.
+    link : str or Link, optional
+        ``"identity"``, ``"log"``, ``"logit"``, ``"probit"``, ``"cloglog"``, ``"loglog"``, ``"cauchit"``,
+        ``"inverse"``, ``"inverse_squared"``, ``"sqrt"``; by default the family's own.
     weights : str or array of shape (n,), optional
         A column's name, or numbers. Rows of zero weight leave the sample.
     weights_type : {"analytic", "frequency", "sampling"}
@@ -72,12 +78,15 @@ def fit(
         probabilities; coefficients as analytic, errors HC1.
     offset : str or array of shape (n,), optional
         Added to the linear predictor with coefficient 1; also ``offset(...)`` in the formula.
+    exposure : str or array of shape (n,), optional
+        What the mean is proportional to, as a population at risk; with a log link.
     vcov : str, dict, estimator or array, optional
         Covariance of the coefficients: ``"iid"`` (the default), ``"HC0"`` to ``"HC5"``, ``"robust"``
         (HC1, the default with sampling weights), ``"OPG"``, ``{"cluster": "state"}``,
         ``{"cluster": ["state", "year"]}``, ``{"HAC": 4}``, or a value of ``ft.vcov``.
     use_t : bool, optional
-        Student's t or the normal; by default t, with n - k degrees of freedom or clusters - 1.
+        Student's t or the normal; by default t, with n - k degrees of freedom or clusters - 1, in linear
+        regressions, and in generalised ones the normal, with clusters t with clusters - 1.
     engine : {"torch"}
     device : {"auto", "cpu", "cuda"}
         ``"auto"`` uses CUDA where there is one and the problem is large.
@@ -91,8 +100,9 @@ def fit(
 
     Returns
     -------
-    RegressionFit
-        A TrajectoryFit where the text is that of a trajectory model.
+    RegressionFit or GlmFit
+        GlmFit with a family (unless that is the normal with its identity link); a TrajectoryFit where the text
+        is that of a trajectory model.
 
     Raises
     ------
@@ -130,21 +140,29 @@ def fit(
         return cast(RegressionFit, _called(verb, formula, data, {k: v for k, v in shared.items() if v is not None}))
     check_known("weights_type", weights_type, WEIGHTS_TYPES)
     estimator = resolve_vcov(vcov if vcov is not None else DEFAULT_VCOV[weights_type])
+    resolved = None if family is None and link is None else resolve_generalized(family or "gaussian", link)
+    if exposure is not None and (resolved is None or resolved.link.name != "log"):
+        raise ValueError("exposure= multiplies the mean, and needs a log link; see offset=.")
     problem = learn(
         formula,
         data,
         weights=weights,
         offset=offset,
+        exposure=exposure,
         subset=subset,
         na_action=na_action,
         functions=functions,
         hold=estimator.columns,
+        reading="numbers" if resolved is None else resolved.reading,
     )
-    _check_linear(problem, weights_type)
+    _check_formula(problem, weights_type)
     options = {
+        "family": family,
+        "link": link,
         "weights": weights,
         "weights_type": weights_type,
         "offset": offset,
+        "exposure": exposure,
         "vcov": vcov,
         "use_t": use_t,
         "engine": engine,
@@ -155,8 +173,10 @@ def fit(
     }
     place = resolve_device(device, problem.design.n_rows * problem.design.k)
     call = Call(f"fit({formula!r})", engine, place.type, partial(fit, **options), table_reference(data))
-    rows = Rows.of(problem, weights, offset)
-    return solve(problem, rows, call, estimator, use_t=use_t, weights_type=weights_type)
+    rows = Rows.of(problem, weights, offset, exposure)
+    if resolved is None or resolved.is_normal_linear:
+        return solve(problem, rows, call, estimator, use_t=use_t, weights_type=weights_type)
+    return solve_glm(problem, rows, call, estimator, resolved, use_t=use_t, weights_type=weights_type)
 
 
 def _called(verb: str, text: str, data: Any, given: Mapping[str, Any]) -> TrajectoryFit:
@@ -180,60 +200,7 @@ def _called(verb: str, text: str, data: Any, given: Mapping[str, Any]) -> Trajec
     return found
 
 
-def solve(
-    problem: Problem,
-    rows: Rows,
-    call: Call,
-    estimator: Estimator,
-    *,
-    use_t: bool | None = None,
-    weights_type: str = "analytic",
-    depth: int = 3,
-) -> RegressionFit:
-    """Solve a linear regression whose formula has met its data, and warn of what the user must know.
-
-    Parameters
-    ----------
-    problem : Problem
-    rows : Rows
-    call : Call
-    estimator : Estimator
-        Of the covariance.
-    use_t : bool, optional
-    weights_type : {"analytic", "frequency", "sampling"}
-    depth : int
-        Frames from here to the user's, whom warnings are to name.
-    """
-    device = torch.device(call.device)
-    design = problem.design if device.type == "cpu" else problem.design.to(device)
-    with threads_for(float(design.n_rows) * design.k**2):
-        solution = least_squares(design)
-        model = LinearModel.of(design, weights_type)
-        explained = None if design.offset is None else explained_squares(design, solution.params)
-    for message in fit_warnings(problem, solution, model):
-        warnings.warn(message, stacklevel=depth)
-    _refuse_extreme_units(problem, solution, model.scale(solution.ssr, solution.rank))
-    moments = linear_moments(solution, model, problem.recipe, rows, call)
-    offset = rows.offset
-    result = RegressionFit(
-        recipe=problem.recipe,
-        coefficients=solution.params,
-        covariance=estimate(estimator, moments, use_t),
-        sample=problem.sample,
-        call=call,
-        rows=rows,
-        offset=offset if offset is None or isinstance(offset, str) else True,
-        null_space=solution.null_space,
-        notes=tuple(fit_notes(problem, solution, model)),
-        solution=solution,
-        model=model,
-        explained=explained,
-    )
-    # Arrays that may change under us are read for the summary's diagnostics while they are what was fitted.
-    return replace(result, statistics=result.residual_statistics) if rows.mutable else result
-
-
-def _check_linear(problem: Problem, weights_type: str) -> None:
+def _check_formula(problem: Problem, weights_type: str) -> None:
     second = problem.recipe.formula.second
     if second:
         terms = " + ".join(f"C({name})" for name in second)
@@ -241,17 +208,3 @@ def _check_linear(problem: Problem, weights_type: str) -> None:
     weights = problem.design.weights
     if weights is not None and weights_type == "frequency" and bool((weights != weights.round()).any()):
         raise DataError("frequency weights are counts of rows and must be whole numbers; see weights_type='analytic'.")
-
-
-def _refuse_extreme_units(problem: Problem, solution: LeastSquares, scale: float) -> None:
-    """Raise where a variance leaves the range of float64: t would be silently lost."""
-    with np.errstate(all="ignore"):
-        variances = scale * np.diag(solution.inverse_gram)[solution.kept]
-    lost = np.isinf(variances) | ((variances == 0) & (solution.ssr > 0))
-    if np.isinf(solution.ssr) or (solution.ssr == 0 and not solution.perfect):
-        name = problem.recipe.response_name
-    elif lost.any():
-        name = problem.design.names[solution.kept[int(np.flatnonzero(lost)[-1])]]
-    else:
-        return
-    raise DataError(f"the units of `{name}` are so extreme that squares leave the range of numbers; rescale it.")

@@ -10,6 +10,7 @@
 
     FormulaTorchWarning (UserWarning)
     ├── CollinearityWarning              columns dropped, or nearly dependent
+    ├── ConvergenceWarning               a maximum was not reached
     ├── DesignWarning                    a term lost, or nothing left to estimate errors from
     └── InferenceWarning                 a standard error or a test that cannot be trusted or had
 
@@ -24,6 +25,7 @@ from typing import Any
 
 __all__ = [
     "CollinearityWarning",
+    "ConvergenceWarning",
     "DataError",
     "DataRemovedError",
     "DesignWarning",
@@ -63,6 +65,10 @@ class FormulaTorchWarning(UserWarning):
 
 class CollinearityWarning(FormulaTorchWarning):
     """Columns of the design are linearly dependent, or so nearly that digits are lost."""
+
+
+class ConvergenceWarning(FormulaTorchWarning):
+    """A maximum of the likelihood was not reached, or lies at the edge of what is possible."""
 
 
 class DesignWarning(FormulaTorchWarning):

@@ -27,6 +27,7 @@ FLOORS = {
     "select": 6,
     "api": 8,
     "datasets": 7,
+    "fitting": 7,
     "trajectories": 7,
     "__main__": 9,
     "smf": 9,

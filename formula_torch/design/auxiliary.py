@@ -1,4 +1,4 @@
-"""Designs with further columns, for regressions that test another regression.
+"""Designs with further columns, for regressions that test another regression, and with fewer.
 
 Further columns are products of bases and codings of cells, as those of a formula are:
 a product of factors is a factor, and nothing is written out.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,7 +18,7 @@ from formula_torch.design.blocks import Bases, Coding, FactorBlock, NumericBlock
 from formula_torch.design.design import Design
 from formula_torch.errors import DataError
 
-__all__ = ["augmented", "cross_products", "with_constant", "with_powers"]
+__all__ = ["augmented", "constant_alone", "cross_products", "with_constant", "with_powers", "without_columns"]
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,48 @@ def augmented(design: Design, bases: Bases, powers: Sequence[int], names: Sequen
 def with_constant(design: Design) -> Design:
     """Append the constant 1."""
     return _appended(design, [_Columns((), ("Intercept",))])
+
+
+def without_columns(design: Design, columns: Collection[int]) -> Design:
+    """Drop columns; a factor that keeps some of its own stays codes.
+
+    Parameters
+    ----------
+    design : Design
+    columns : collection of int
+        Positions in the parameter vector.
+    """
+    stays = np.ones(design.k, dtype=bool)
+    stays[list(columns)] = False
+    moved = np.cumsum(stays) - 1
+    factors = (_narrowed(f, stays[f.columns], moved) for f in design.factors)
+    old, kept = design.numeric, stays[design.numeric.columns]
+    numeric = NumericBlock(
+        tuple(itertools.compress(old.products, kept)), moved[old.columns[kept]], old.shift[kept], old.scale[kept]
+    )
+    return replace(
+        design,
+        names=tuple(itertools.compress(design.names, stays)),
+        numeric=numeric,
+        factors=tuple(f for f in factors if len(f.columns)),
+    )
+
+
+def _narrowed(f: FactorBlock, stays: np.ndarray, moved: np.ndarray) -> FactorBlock:
+    """Return a factor with some of its columns, at their new positions."""
+    kept, matrix = f.coding.kept, f.coding.matrix
+    coding = Coding(
+        f.coding.n_cells,
+        kept=None if kept is None else kept[stays],
+        matrix=None if matrix is None else matrix[:, stays],
+    )
+    return replace(f, coding=coding, columns=moved[f.columns[stays]])
+
+
+def constant_alone(design: Design) -> Design:
+    """Return the design of a constant, with the same response, weights and offset."""
+    block = NumericBlock(((),), np.zeros(1, dtype=np.intp), np.zeros(1), np.ones(1))
+    return replace(design, names=("Intercept",), bases=(), numeric=block, factors=())
 
 
 def with_powers(design: Design, powers: Sequence[int]) -> Design:

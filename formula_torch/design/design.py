@@ -105,6 +105,22 @@ class Design:
         for start in range(0, self.n_rows, height):
             yield self.rows(start, min(start + height, self.n_rows))
 
+    def thinned(self, stride: int) -> Design:
+        """Return the design of every `stride`-th row."""
+
+        def part(x: Tensor | None) -> Tensor | None:
+            return None if x is None else x[::stride]
+
+        return replace(
+            self,
+            n_rows=len(range(0, self.n_rows, stride)),
+            bases=tuple(base[::stride] for base in self.bases),
+            factors=tuple(replace(f, codes=f.codes[::stride]) for f in self.factors),
+            y=part(self.y),
+            weights=part(self.weights),
+            offset=part(self.offset),
+        )
+
     def to(self, device: torch.device) -> Design:
         """Move every array to `device`."""
         if device == self.device:

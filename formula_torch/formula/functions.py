@@ -19,6 +19,7 @@ from formula_torch.formula.splines import bs, cc, cr, ns
 from formula_torch.formula.transforms import (
     C,
     as_character,
+    cbind,
     center,
     cut,
     factor,
@@ -119,6 +120,7 @@ SPECIAL: dict[str, Callable[..., Any]] = {
     "np.isnan": is_na,
     "as_character": as_character,
     "interaction": interaction,
+    "cbind": cbind,
     "np.logical_and": conjunction,
     "np.logical_or": disjunction,
     "np.logical_not": negation,

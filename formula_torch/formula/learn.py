@@ -18,7 +18,8 @@ from formula_torch.formula.dialect import Expression, Formula, expression, parse
 from formula_torch.formula.encode import Encoding, Levels, Monomial, assemble, column_names
 from formula_torch.formula.evaluate import Evaluator
 from formula_torch.formula.monomials import monomials
-from formula_torch.formula.recipe import Functions, Recipe, response_numbers, truth_numbers
+from formula_torch.formula.recipe import Functions, Recipe
+from formula_torch.formula.response import Response, levels_of, read_response, truth_numbers
 from formula_torch.formula.sample import Ledger, Sample, log_exposure, row_values
 from formula_torch.formula.terms import structure, used_factors
 from formula_torch.formula.values import Basis, Coded
@@ -63,6 +64,7 @@ def learn(
     conventions: Conventions = OURS,
     hold: Iterable[str] = (),
     response: bool = True,
+    reading: str = "numbers",
 ) -> Problem:
     """Evaluate a formula on data, drop the rows it cannot use, and learn what to remember.
 
@@ -84,6 +86,8 @@ def learn(
         Further columns to keep beside those that the formula reads.
     response : bool
         Whether there must be a response; else there must be none.
+    reading : {"numbers", "successes", "levels"}
+        What the response is.
 
     Raises
     ------
@@ -104,7 +108,7 @@ def learn(
 
     given = {"weights": weights, "offset": offset, "exposure": exposure}
     rows = {k: _row_argument(v, whole, mask, k) for k, v in given.items() if v is not None}
-    evaluation = _Evaluation(frame, parsed, functions, rows, conventions)
+    evaluation = _Evaluation(frame, parsed, functions, rows, conventions, reading)
     evaluation.ledger.check(na_action, frame.n_rows)
     keep, zero_weight = evaluation.keep()
     recipe, design, hints = evaluation.finish(keep)
@@ -163,14 +167,18 @@ class _Evaluation:
         functions: Functions,
         rows: dict[str, np.ndarray],
         conventions: Conventions,
+        reading: str,
     ) -> None:
         self.frame, self.formula, self.rows, self.conventions = frame, formula, rows, conventions
+        self.reading = reading
         self.ledger = Ledger(frame)
         self.evaluator = Evaluator(frame, functions, conventions=conventions)
         self.columns: set[str] = set()
-        self.y: np.ndarray | None = None
+        self.left: Any = None
         if formula.response is not None:
-            self.y = response_numbers(self._evaluate(formula.response), formula.response.text)
+            self.left = self._evaluate(formula.response)
+            if reading == "numbers":
+                self._read(())
         self.response_columns, self.columns = self.columns, set()
         used = used_factors(formula, conventions)
         self.values = {key: self._value(e) for key, e in formula.expressions.items() if key in used}
@@ -203,6 +211,10 @@ class _Evaluation:
         self.ledger.note_columns(monomial.columns)
         return monomial
 
+    def _read(self, levels: tuple[Any, ...]) -> Response | None:
+        response = self.formula.response
+        return None if response is None else read_response(self.left, response.text, self.reading, levels)
+
     def _offset(self, e: Expression) -> np.ndarray:
         value = self._evaluate(e)
         if not isinstance(value, np.ndarray):
@@ -213,7 +225,7 @@ class _Evaluation:
         """Rows to use (None: all), and how many leave for a weight of zero."""
         dropped = self.ledger.dropped
         keep = None if dropped is None else ~dropped
-        weights = self.rows.get("weights")
+        weights = self._row_weights()
         if weights is None:
             return keep, 0
         _check_weights(weights, self.frame)
@@ -225,6 +237,16 @@ class _Evaluation:
         if not keep.any():
             raise DataError("no rows left: every weight is zero.")
         return keep, left
+
+    def _row_weights(self) -> np.ndarray | None:
+        """Weights given, times the trials of a response that has some."""
+        given, trials = self.rows.get("weights"), None
+        if self.reading == "successes" and isinstance(self.left, Basis):
+            response = self._read(())
+            trials = None if response is None else response.trials
+        if given is None or trials is None:
+            return trials if given is None else given
+        return given * trials
 
     def finish(self, keep: np.ndarray | None) -> tuple[Recipe, Design, tuple[str, ...]]:
         """Encode the kept rows; return recipe, design and hints for the summary."""
@@ -252,20 +274,26 @@ class _Evaluation:
             columns=tuple(sorted(self.columns)),
             response_columns=tuple(sorted(self.response_columns)),
             conventions=self.conventions,
+            reading=self.reading,
+            response_levels=self._levels(keep),
         )
         design = assemble(terms, encodings, names, values, cut.n_rows)
-        design = replace(design, **self._row_tensors(cut, offsets))
+        design = replace(design, **self._row_tensors(cut, offsets, recipe.response_levels))
         return recipe, design, tuple(hints)
 
-    def _row_tensors(self, cut: Cut, offsets: tuple[str, ...]) -> dict[str, Any]:
+    def _levels(self, keep: np.ndarray | None) -> tuple[Any, ...]:
         response = self.formula.response
-        y = None if self.y is None or response is None else cut.numbers(self.y, response.text)
+        return () if response is None else levels_of(self.left, response.text, self.reading, keep)
+
+    def _row_tensors(self, cut: Cut, offsets: tuple[str, ...], levels: tuple[Any, ...]) -> dict[str, Any]:
+        left, response = self.formula.response, self._read(levels)
+        y = None if response is None or left is None else cut.numbers(response.values, left.text)
         parts = [cut.numbers(self.offsets[key], "offset") for key in offsets]
         if "offset" in self.rows:
             parts.append(cut.numbers(self.rows["offset"], "offset"))
         if "exposure" in self.rows:
             parts.append(log_exposure(cut.numbers(self.rows["exposure"], "exposure")))
-        weights = self.rows.get("weights")
+        weights = self._row_weights()
         return {
             "y": None if y is None else as_tensor(y),
             "offset": as_tensor(np.sum(parts, axis=0)) if parts else None,

@@ -19,10 +19,11 @@ from formula_torch.formula.dialect import Formula
 from formula_torch.formula.encode import Encoding, Levels, Monomial, assemble
 from formula_torch.formula.evaluate import Evaluator, States
 from formula_torch.formula.pieces import Piece, Term
-from formula_torch.formula.values import Basis, Coded, to_factor
+from formula_torch.formula.response import Response, read_response
+from formula_torch.formula.values import Coded, to_factor
 from formula_torch.numerics.arrays import as_tensor
 
-__all__ = ["Functions", "Recipe", "response_numbers", "truth_numbers"]
+__all__ = ["Functions", "Recipe"]
 
 Functions = Mapping[str, Callable[..., Any]]
 
@@ -52,6 +53,10 @@ class Recipe:
     response_columns : tuple of str
         Columns that the response reads.
     conventions : Conventions
+    reading : str
+        How the response is read: one of ``READINGS`` in `formula.response`.
+    response_levels : tuple
+        Levels of a response of categories.
 
     Examples
     --------
@@ -71,6 +76,8 @@ class Recipe:
     columns: tuple[str, ...] = ()
     response_columns: tuple[str, ...] = ()
     conventions: Conventions = OURS
+    reading: str = "numbers"
+    response_levels: tuple[Any, ...] = ()
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -192,9 +199,14 @@ class Recipe:
 
     def response(self, data: Any) -> np.ndarray:
         """Evaluate the response on `data`, shape (n,), NaN where missing."""
+        return self.read(data).values
+
+    def read(self, data: Any) -> Response:
+        """Evaluate the response on `data`, with the trials of each row where it has some."""
         if self.formula.response is None:
             raise FormulaError(f"the formula {self.formula.text!r} has no response.")
-        return response_numbers(self.evaluator(as_frame(data))(self.formula.response), self.response_name)
+        value = self.evaluator(as_frame(data))(self.formula.response)
+        return read_response(value, self.response_name, self.reading, self.response_levels)
 
     def __getstate__(self) -> dict[str, Any]:
         """Pickle functions by reference; one that cannot be is replaced by a note of its name."""
@@ -240,32 +252,3 @@ def _numeric(value: Any, what: str) -> np.ndarray:
     if not isinstance(value, np.ndarray):
         raise FormulaError(f"the {what} must be one number for each row.")
     return value
-
-
-def truth_numbers(value: Any) -> np.ndarray | None:
-    """Read an evaluated condition, or numbers, as float64, NaN where missing; None for anything else."""
-    if isinstance(value, Coded) and value.factor.levels == (False, True):
-        return np.where(value.factor.codes < 0, np.nan, value.factor.codes.astype(np.float64))
-    return value if isinstance(value, np.ndarray) else None
-
-
-def response_numbers(value: Any, name: str) -> np.ndarray:
-    """Read an evaluated response as numbers; truth values are 0 and 1.
-
-    Raises
-    ------
-    FormulaError
-        The response is a factor or has several columns.
-    """
-    truth = truth_numbers(value) if isinstance(value, Coded) else None
-    if truth is not None:
-        return truth
-    if isinstance(value, Coded):
-        kind = "numbers stored as text" if value.factor.numeric_text else "categories"
-        raise FormulaError(
-            f"the response `{name}` holds {kind} ({', '.join(map(repr, value.factor.levels[:3]))}, ...); "
-            "least squares needs numbers."
-        )
-    if isinstance(value, Basis):
-        raise FormulaError(f"the response `{name}` has {len(value.columns)} columns; one is needed.")
-    return _numeric(value, "response")

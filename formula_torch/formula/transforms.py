@@ -15,6 +15,7 @@ from formula_torch.formula.values import Basis, Coded, Logical, to_factor, to_nu
 __all__ = [
     "C",
     "as_character",
+    "cbind",
     "center",
     "cut",
     "factor",
@@ -203,6 +204,12 @@ def interaction(*factors: Any) -> Factor:
         codes = np.where(missing, -1, codes + found.codes.astype(np.int64) * len(levels))
         levels = [f"{before}.{level}" if before else str(level) for level in found.levels for before in levels]
     return Factor(codes.astype(np.int32), tuple(levels))
+
+
+def cbind(*columns: Any) -> Basis:
+    """Put columns side by side, as successes and failures of a binomial response."""
+    read = tuple(np.asarray(to_numbers(column), dtype=np.float64) for column in columns)
+    return Basis(read, tuple(str(i + 1) for i in range(len(read))))
 
 
 def ifelse(condition: Any, yes: Any, no: Any) -> np.ndarray:

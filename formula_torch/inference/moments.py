@@ -110,6 +110,8 @@ class Moments:
         From a column's name (or an array) and what it is for to the labels of the rows.
     cores : bool
         Whether covariances are to keep their M.
+    df_denom : float, optional
+        Degrees of freedom of t where it is asked for in place of the normal.
     """
 
     bread: np.ndarray
@@ -122,6 +124,7 @@ class Moments:
     scores: Callable[[], Scores]
     labels: Callable[[Any, str], Labels]
     cores: bool = False
+    df_denom: float | None = None
 
     def within(self) -> Moments:
         """Return the moments of the orthonormal coordinates themselves, whose covariance is M."""

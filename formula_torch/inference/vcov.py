@@ -126,7 +126,9 @@ def estimate(estimator: Estimator, moments: Moments, use_t: bool | None = None) 
         covariance = replace(covariance, matrix=_without_noise(covariance.matrix, moments))
     if use_t is None or use_t == np.isfinite(covariance.df):
         return covariance
-    return replace(covariance, df=moments.df_resid) if use_t else covariance.normal()
+    if not use_t:
+        return covariance.normal()
+    return replace(covariance, df=moments.df_resid if moments.df_denom is None else moments.df_denom)
 
 
 def _with_core(estimator: Estimator, moments: Moments) -> Covariance:

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from formula_torch.errors import CollinearityWarning, DesignWarning, FormulaTorchWarning
+from formula_torch.errors import CollinearityWarning, ConvergenceWarning, DesignWarning, FormulaTorchWarning
 from formula_torch.formula.learn import Problem
-from formula_torch.models.linear import LinearModel
 from formula_torch.solvers.least_squares import LeastSquares
 
-__all__ = ["fit_notes", "fit_warnings"]
+__all__ = ["design_notes", "fit_notes", "fit_warnings", "glm_warnings"]
 
 # Condition of the standardised columns above which coefficients hang on the last digits of the data.
 NEARLY_DEPENDENT = 1e6
 
 
-def fit_warnings(problem: Problem, solution: LeastSquares, model: LinearModel) -> Iterator[FormulaTorchWarning]:
+def fit_warnings(problem: Problem, solution: LeastSquares, n_obs: float) -> Iterator[FormulaTorchWarning]:
     """Say what was lost: terms, columns, digits, degrees of freedom."""
     names = problem.design.names
     for factor, level in problem.recipe.lost_factors.items():
         yield DesignWarning(f"`{factor}` has a single level ({level!r}) in the rows used; it is dropped.")
-    if model.n_obs <= solution.rank:
-        yield DesignWarning(_no_freedom(len(names), solution, model))
+    if n_obs <= solution.rank:
+        yield DesignWarning(_no_freedom(len(names), solution, n_obs))
     elif solution.dependent:
         yield CollinearityWarning(_dropped(names, solution))
     if solution.condition > NEARLY_DEPENDENT:
@@ -32,10 +31,10 @@ def fit_warnings(problem: Problem, solution: LeastSquares, model: LinearModel) -
         )
 
 
-def _no_freedom(k: int, solution: LeastSquares, model: LinearModel) -> str:
+def _no_freedom(k: int, solution: LeastSquares, n_obs: float) -> str:
     lost = ", and so are the coefficients that cannot be told" if solution.dependent else ""
     return (
-        f"{model.n_obs:g} observations for {k} coefficients leave no degrees of freedom: standard errors and "
+        f"{n_obs:g} observations for {k} coefficients leave no degrees of freedom: standard errors and "
         f"tests are NaN{lost}."
     )
 
@@ -58,16 +57,33 @@ def _listed(names: tuple[str, ...], positions: list[int]) -> str:
     return shown + (f" and {len(positions) - 4} others" if len(positions) > 4 else "")
 
 
-def fit_notes(problem: Problem, solution: LeastSquares, model: LinearModel) -> list[str]:
-    """Sentences for the foot of the summary."""
-    notes = [*problem.sample.notes, *problem.hints]
-    names = problem.design.names
-    if solution.dependent:
-        notes.append(f"Dropped as exactly collinear: {_listed(names, list(solution.dependent))}.")
+def glm_warnings(
+    problem: Problem, solution: LeastSquares, n_obs: float, *, converged: bool, decrement: float
+) -> Iterator[FormulaTorchWarning]:
+    """Say what was lost, and whether the maximum was reached."""
+    yield from fit_warnings(problem, solution, n_obs)
+    if not converged:
+        yield ConvergenceWarning(
+            f"the maximum of the likelihood was not reached (Newton's decrement is {decrement:.1e}): coefficients and "
+            "errors are not to be trusted. Rescale or drop columns, or choose another link=."
+        )
+
+
+def fit_notes(problem: Problem, solution: LeastSquares, n_obs: float) -> list[str]:
+    """Sentences for the foot of the summary of a linear regression."""
+    notes = design_notes(problem, solution)
     if solution.perfect:
         notes.append("The fit is perfect: residuals are rounding noise, and errors and tests have no meaning.")
     if solution.constant_response:
         notes.append("The response is constant: R-squared is not defined.")
-    if model.n_obs <= solution.rank:
+    if n_obs <= solution.rank:
         notes.append("No degrees of freedom are left: standard errors and tests are NaN.")
+    return notes
+
+
+def design_notes(problem: Problem, solution: LeastSquares) -> list[str]:
+    """Sentences on rows and columns."""
+    notes = [*problem.sample.notes, *problem.hints]
+    if solution.dependent:
+        notes.append(f"Dropped as exactly collinear: {_listed(problem.design.names, list(solution.dependent))}.")
     return notes

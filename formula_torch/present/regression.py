@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from formula_torch.present.numbers import count, decimals, mark, significant
 from formula_torch.present.table import Summary, Table
+from formula_torch.result.fit import Fit
 from formula_torch.result.regression import RegressionFit
 
 __all__ = ["coefficient_table", "regression_summary"]
@@ -58,21 +61,32 @@ def _header(fit: RegressionFit, kind: str, yname: str) -> Table:
 
 
 def coefficient_table(
-    fit: RegressionFit, *, alpha: float = 0.05, xname: list[str] | None = None, stars: str | None = None
+    fit: Fit, *, alpha: float = 0.05, xname: list[str] | None = None, stars: str | None = None, exp: bool = False
 ) -> Table:
-    """Coefficients with errors, statistics, p-values and intervals."""
+    """Coefficients (or ratios, exponentiated) with errors, statistics, p-values and intervals."""
     names = list(fit.names) if xname is None else xname
     if len(names) != len(fit.names):
         raise ValueError(f"xname has {len(names)} names for {len(fit.names)} coefficients.")
     interval = fit.conf_int(alpha)
     columns = (fit.params, fit.bse, fit.tvalues, fit.pvalues, interval[0], interval[1])
+    if exp:
+        ratios = np.exp(fit.params)
+        columns = (ratios, ratios * fit.bse, fit.tvalues, fit.pvalues, np.exp(interval[0]), np.exp(interval[1]))
     letter = "t" if fit.use_t else "z"
     bounds = f"[{alpha / 2:.3g}", f"{1 - alpha / 2:.3g}]"
     rows = []
     for name, b, se, t, p, low, high in zip(names, *(c.to_numpy() for c in columns), strict=True):
         cells = (decimals(b, 4), decimals(se), decimals(t), f"{p:.3f}", decimals(low), decimals(high))
         rows.append((name, *cells, *((mark(p, stars),) if stars else ())))
-    header = ("", "coef", "std err", letter, f"P>|{letter}|", *bounds, *(("",) if stars else ()))
+    header = (
+        "",
+        "exp(coef)" if exp else "coef",
+        "std err",
+        letter,
+        f"P>|{letter}|",
+        *bounds,
+        *(("",) if stars else ()),
+    )
     return Table(tuple(rows), header)
 
 

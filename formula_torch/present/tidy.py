@@ -10,6 +10,8 @@ import pandas as pd
 
 from formula_torch.data import as_frame
 from formula_torch.errors import DataError, check_share
+from formula_torch.result.fit import Fit
+from formula_torch.result.glm import GlmFit
 from formula_torch.result.regression import RegressionFit
 
 __all__ = ["GLOSSARY", "augment", "glance", "tidy"]
@@ -30,7 +32,11 @@ GLOSSARY = {
     "log_lik": "log-likelihood",
     "aic": "Akaike's information criterion",
     "bic": "Bayesian information criterion",
-    "deviance": "sum of squared residuals",
+    "deviance": "sum of squared residuals; of a generalised linear model its deviance",
+    "null_deviance": "deviance of a constant alone",
+    "df_null": "degrees of freedom of a constant alone",
+    "pseudo_r_squared": "McFadden's pseudo R-squared",
+    "dispersion": "Pearson's estimate of the dispersion; 1 where it is known",
     "df_residual": "residual degrees of freedom",
     "nobs": "number of observations",
     "fitted": "fitted value",
@@ -56,7 +62,7 @@ GLOSSARY = {
 }
 
 
-def tidy(fit: RegressionFit, *, conf_level: float, exp: bool) -> pd.DataFrame:
+def tidy(fit: Fit, *, conf_level: float, exp: bool) -> pd.DataFrame:
     """One row a coefficient."""
     check_share("conf_level", conf_level)
     interval = fit.conf_int(1 - conf_level)
@@ -94,7 +100,7 @@ def glance(fit: RegressionFit) -> pd.DataFrame:
     )
 
 
-def augment(fit: RegressionFit, data: Any) -> pd.DataFrame:
+def augment(fit: RegressionFit | GlmFit, data: Any) -> pd.DataFrame:
     """One row an observation: the data, fitted values and residuals."""
     if data is None:
         fitted, resid = fit.fittedvalues, fit.resid

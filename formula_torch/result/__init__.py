@@ -1,7 +1,8 @@
-"""Floor 5: what a fit returns; regression and trajectories add vocabulary only."""
+"""Floor 5: what a fit returns; each kind of model adds vocabulary only."""
 
 from formula_torch.result.fit import Fit
+from formula_torch.result.glm import GlmFit
 from formula_torch.result.regression import RegressionFit
 from formula_torch.result.trajectory import TrajectoryFit
 
-__all__ = ["Fit", "RegressionFit", "TrajectoryFit"]
+__all__ = ["Fit", "GlmFit", "RegressionFit", "TrajectoryFit"]

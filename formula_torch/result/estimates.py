@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -41,6 +41,8 @@ class Estimates(ABC):
         Combinations of columns that are zero on the data, of unit size.
     notes : tuple of str
         Sentences for the foot of the summary.
+    exposure : str, bool or None
+        The exposure argument, as `offset`.
     """
 
     recipe: Recipe
@@ -52,6 +54,7 @@ class Estimates(ABC):
     offset: str | bool | None
     null_space: np.ndarray
     notes: tuple[str, ...]
+    exposure: str | bool | None = field(default=None, kw_only=True)
 
     # -- coefficients -----------------------------------------------------------------------------
 

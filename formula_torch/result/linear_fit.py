@@ -15,25 +15,22 @@ from formula_torch.inference.moments import Moments
 from formula_torch.inference.residuals import ResidualStatistics, residual_statistics
 from formula_torch.models.linear import LinearModel
 from formula_torch.result.linear_moments import linear_moments, row_scores
-from formula_torch.result.predictor_fit import PredictorFit
-from formula_torch.solvers.least_squares import LeastSquares
+from formula_torch.result.solved_fit import SolvedFit
 
 __all__ = ["LinearFit"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class LinearFit(PredictorFit):
+class LinearFit(SolvedFit):
     """A fit by least squares: what tests and tables of regressions build on.
 
     Parameters
     ----------
-    solution : LeastSquares
     model : LinearModel
     statistics : ResidualStatistics or None
         Kept when the rows are removed.
     """
 
-    solution: LeastSquares
     model: LinearModel
     statistics: ResidualStatistics | None = None
 
@@ -45,19 +42,9 @@ class LinearFit(PredictorFit):
         return self.model.n_obs
 
     @property
-    def k_constant(self) -> int:
-        """1 where the columns span the constant, else 0."""
-        return int(self.solution.spans_constant)
-
-    @property
-    def df_model(self) -> float:
-        """Rank of the columns, less the constant."""
-        return float(self.solution.rank - self.k_constant)
-
-    @property
-    def df_resid(self) -> float:
-        """Observations less the rank."""
-        return self.nobs - self.solution.rank
+    def weights_type(self) -> str | None:
+        """What the weights are; None without."""
+        return self.model.weights_type
 
     # -- fit --------------------------------------------------------------------------------------
 
@@ -82,12 +69,6 @@ class LinearFit(PredictorFit):
         return IDENTITY
 
     # -- rows -------------------------------------------------------------------------------------
-
-    @property
-    def fittedvalues(self) -> pd.Series:
-        """Fitted values of the rows used (offset included), on the user's index."""
-        design = self.held_rows("fittedvalues").design(self.recipe)
-        return self._row_series(design.linear_predictor(np.nan_to_num(self.coefficients)))
 
     @property
     def resid(self) -> pd.Series:
@@ -126,16 +107,5 @@ class LinearFit(PredictorFit):
         return linear_moments(self.solution, self.model, self.recipe, self.rows, self.call)
 
     def row_scores(self, what: str) -> RowScores:
-        """Return the scores of the rows as an operator.
-
-        Parameters
-        ----------
-        what : str
-            What the rows are needed for, as the error says it.
-
-        Raises
-        ------
-        DataRemovedError
-            The result no longer holds its rows.
-        """
+        """Return the scores of the rows as an operator."""
         return row_scores(self.held_rows(what), self.recipe, self.solution, self.model, self.call)

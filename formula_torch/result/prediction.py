@@ -18,7 +18,7 @@ from formula_torch.inference.prediction import ROW_BANDS, MeanErrors, core_of
 from formula_torch.numerics.intervals import standard_errors, t_interval
 from formula_torch.result.linear_fit import LinearFit
 
-__all__ = ["Prediction", "Predictions"]
+__all__ = ["Prediction", "Predictions", "copied"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -230,7 +230,7 @@ class Predictions(LinearFit):
         return self._prediction(design, mean, self.sample.index, own)
 
     def _prediction(self, design: Design, mean: np.ndarray, index: pd.Index | None, weights: Any) -> Prediction:
-        errors = MeanErrors(_copied(design), self.solution.coordinates, self._core())
+        errors = MeanErrors(copied(design), self.solution.coordinates, self._core())
         lost = np.isnan(mean)
         variances = np.where(lost, np.nan, errors.variances())
         observations = np.where(lost, np.nan, self._unit_variance() / weights)
@@ -249,7 +249,7 @@ class Predictions(LinearFit):
         return self.scale
 
 
-def _copied(design: Design) -> Design:
+def copied(design: Design) -> Design:
     """Copy the columns, that bands asked for later are those of the rows as they were."""
     return replace(
         design,

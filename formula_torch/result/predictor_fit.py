@@ -11,13 +11,15 @@ import pandas as pd
 
 from formula_torch.data import Frame, as_frame
 from formula_torch.design import Design
-from formula_torch.errors import CollinearityWarning, DataError
-from formula_torch.formula.sample import row_values
+from formula_torch.errors import CollinearityWarning, DataError, check_known
+from formula_torch.formula.sample import log_exposure, row_values
+from formula_torch.numerics.arrays import as_tensor
 from formula_torch.result.fit import Fit
 from formula_torch.result.margins import Margins
 
 __all__ = ["PredictorFit"]
 
+KINDS = ("mean", "linear")
 # A combination of columns of unit size that is zero on the data may round to this on a new row.
 NULL_TOLERANCE = 1e-10
 
@@ -43,15 +45,25 @@ class PredictorFit(Fit, Margins):
 
     # -- predictions ------------------------------------------------------------------------------
 
-    def predict(self, newdata: Any = None, *, offset: Any = None, unseen: str = "error") -> pd.Series:
+    def predict(
+        self,
+        newdata: Any = None,
+        *,
+        which: str = "mean",
+        offset: Any = None,
+        exposure: Any = None,
+        unseen: str = "error",
+    ) -> pd.Series:
         """Predict the mean response.
 
         Parameters
         ----------
         newdata : table, optional
             New rows; without it, the rows of the fit.
-        offset : str or array of shape (n,), optional
-            Needed where the fit was given its offset as an array.
+        which : {"mean", "linear"}
+            The mean of the response, or the linear predictor.
+        offset, exposure : str or array of shape (n,), optional
+            Needed where the fit was given its own as an array.
         unseen : {"error", "nan"}
             What to do with a factor level that the fit did not see.
 
@@ -75,18 +87,38 @@ class PredictorFit(Fit, Margins):
         >>> fit.predict({"area": [1, 3]}).round(5).tolist()
         [1.69179, 2.40327]
         """
+        check_known("which", which, KINDS)
         if newdata is None:
-            return self.fittedvalues
-        frame = as_frame(newdata)
-        design = self.recipe.apply(frame, unseen=unseen)
-        return pd.Series(self._linear_predictor(design, frame, offset), index=frame.index)
+            eta, index = self._own_predictor("predict without newdata"), self.sample.index
+        else:
+            frame = as_frame(newdata)
+            design = self.recipe.apply(frame, unseen=unseen)
+            eta, index = self._linear_predictor(design, frame, offset, exposure), frame.index
+        return pd.Series(self._mean(eta) if which == "mean" else eta, index=index)
 
-    def _linear_predictor(self, design: Design, frame: Frame, offset: Any) -> np.ndarray:
+    @property
+    def fittedvalues(self) -> pd.Series:
+        """Fitted means of the rows used (offset included), on the user's index."""
+        return self._row_series(self._mean(self._own_predictor("fittedvalues")))
+
+    def _mean(self, eta: np.ndarray) -> np.ndarray:
+        """Mean response at linear predictors, shape (n,)."""
+        return self.mean_function.value(as_tensor(eta)).numpy()
+
+    def _own_predictor(self, what: str) -> np.ndarray:
+        """Linear predictor of the rows of the fit, offset included, shape (n,)."""
+        design = self.held_rows(what).design(self.recipe)
+        return design.linear_predictor(np.nan_to_num(self.coefficients)).numpy()
+
+    def _linear_predictor(self, design: Design, frame: Frame, offset: Any, exposure: Any = None) -> np.ndarray:
         """X b plus offsets of new rows, shape (n,); called by what the user calls, whose caller is warned."""
         eta = design.linear_predictor(np.nan_to_num(self.coefficients)).numpy()
         eta[self._not_estimable(design)] = np.nan
-        own = self._new_offset(frame, offset)
-        return eta if own is None else eta + own
+        if (own := _row_argument(self.offset, offset, frame, "offset")) is not None:
+            eta = eta + own
+        if (own := _row_argument(self.exposure, exposure, frame, "exposure")) is not None:
+            eta = eta + log_exposure(own)
+        return eta
 
     def _not_estimable(self, design: Design) -> np.ndarray:
         """True for rows on which the coefficients of dropped columns would matter."""
@@ -105,11 +137,13 @@ class PredictorFit(Fit, Margins):
             )
         return lost
 
-    def _new_offset(self, frame: Frame, offset: Any) -> np.ndarray | None:
-        if offset is None and self.offset is None:
-            return None
-        if self.offset is None:
-            raise DataError("the model was fitted without an offset; predict(newdata, offset=...) has nothing to do.")
-        if offset is None and not isinstance(self.offset, str):
-            raise DataError("the model was fitted with an array as offset; pass predict(newdata, offset=...).")
-        return row_values(self.offset if offset is None else offset, frame, "offset", frame.index)
+
+def _row_argument(fitted: str | bool | None, given: Any, frame: Frame, what: str) -> np.ndarray | None:
+    """Offset or exposure of new rows, where the fit had one."""
+    if given is None and fitted is None:
+        return None
+    if fitted is None:
+        raise DataError(f"the model was fitted without an {what}; predict(newdata, {what}=...) has nothing to do.")
+    if given is None and not isinstance(fitted, str):
+        raise DataError(f"the model was fitted with an array as {what}; pass predict(newdata, {what}=...).")
+    return row_values(fitted if given is None else given, frame, what, frame.index)

@@ -42,7 +42,8 @@ class RegressionFit(RegressionPlots, Predictions, AnovaTables, Diagnostics, Resa
         │   └── Fit                 all of these; with_vcov, update
         └── Margins                 marginal_effects, average_predictions, get_margeff
             └── PredictorFit        and Fit; predict
-                └── LinearFit       solution and model; nobs, ssr, scale, llf, resid
+                └── SolvedFit       solution; df_model, df_resid
+                └── LinearFit       model; nobs, ssr, scale, llf, resid
                     ├── Comparisons         compare_f_test, compare_lr_test, compare_lm_test
                     │   └── AnovaTables     anova
                     ├── Predictions         get_prediction

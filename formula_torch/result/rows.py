@@ -89,10 +89,12 @@ class Rows:
         parts = (offset, None if exposure is None else log_exposure(exposure))
         for part in (as_tensor(values) for values in parts if values is not None):
             design = replace(design, offset=part if design.offset is None else design.offset + part)
-        weights = self._values(self.weights, "weights")
+        response, weights = recipe.read(frame), self._values(self.weights, "weights")
+        if response.trials is not None:
+            weights = response.trials if weights is None else weights * response.trials
         return replace(
             design,
-            y=as_tensor(recipe.response(frame)),
+            y=as_tensor(response.values),
             weights=None if weights is None else as_tensor(weights),
         )
 

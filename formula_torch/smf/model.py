@@ -10,9 +10,9 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from formula_torch.api import solve
 from formula_torch.design import Design
 from formula_torch.errors import DataRemovedError, check_known
+from formula_torch.fitting import solve
 from formula_torch.formula.learn import Problem
 from formula_torch.inference.covariance import IID
 from formula_torch.models.linear import LinearModel

@@ -143,9 +143,7 @@ def _sampled_response(design: Design) -> Tensor:
 
 
 def _sampled(design: Design) -> Design:
-    stride = max(1, design.n_rows // SAMPLE_ROWS)
-    bases = tuple(base[::stride] for base in design.bases)
-    return replace(design, bases=bases, n_rows=len(range(0, design.n_rows, stride)), factors=(), y=None)
+    return replace(design, factors=(), y=None, weights=None, offset=None).thinned(max(1, design.n_rows // SAMPLE_ROWS))
 
 
 def _numeric_moments(design: Design, centred: bool) -> tuple[np.ndarray, np.ndarray]:

@@ -114,7 +114,7 @@ def _prepared(asked: Asked, problem: Problem, rows: Rows) -> Prepared:
     if doubt := asked.family.doubt(y):
         warnings.warn(f"`{problem.recipe.response_name}` {doubt}", InferenceWarning, stacklevel=DEPTH)
     pooled = least_squares(replace(design, offset=None))
-    for message in fit_warnings(problem, pooled, LinearModel.of(design, "analytic")):
+    for message in fit_warnings(problem, pooled, LinearModel.of(design, "analytic").n_obs):
         warnings.warn(message, stacklevel=DEPTH)
     units = UnitsOfRows.of(problem, rows)
     _refuse(asked, problem, pooled, units)
@@ -125,7 +125,7 @@ def _prepared(asked: Asked, problem: Problem, rows: Rows) -> Prepared:
     statistics, profile = compressed(unit_rows, asked.family, units.weights, membership.z)
     kept = kept_columns(problem.recipe, asked.groups, asked.degrees)
     parameters = Parameters(columns, membership.columns, kept, asked.sigmas, asked.reference)
-    notes = tuple(fit_notes(problem, pooled, LinearModel.of(design, "analytic")))
+    notes = tuple(fit_notes(problem, pooled, LinearModel.of(design, "analytic").n_obs))
     return Prepared(units, membership, unit_rows, statistics, profile, parameters, notes)
 
 

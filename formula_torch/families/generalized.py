@@ -1,0 +1,186 @@
+"""A distribution with a link: what a likelihood of one linear predictor needs, row by row, in eta.
+
+With V the variance of the distribution and m the mean as a function of eta, times the dispersion,
+
+    score        (y - m) m' / V
+    information  m'^2 / V                                  (expected)
+    curvature    m'^2 / V - (y - m) (m'' / V - m'^2 V' / V^2)    (observed)
+
+Where the link is canonical m' / V is one; for a probability the three are taken from the logarithms of m and 1 - m,
+so that tails keep their digits.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from formula_torch.families.distributions import DISTRIBUTIONS, Distribution, binomial_ways
+from formula_torch.families.links import LARGEST, Link, Tails, resolve_link
+
+__all__ = ["GeneralizedFamily", "resolve_generalized"]
+
+
+@dataclass(frozen=True)
+class GeneralizedFamily:
+    """A distribution of the response with its link.
+
+    Parameters
+    ----------
+    distribution : Distribution
+    link : Link
+    """
+
+    distribution: Distribution
+    link: Link
+
+    @property
+    def name(self) -> str:
+        """The distribution's name."""
+        return self.distribution.name
+
+    @property
+    def dispersed(self) -> bool:
+        """Whether the dispersion is estimated."""
+        return self.distribution.dispersed
+
+    @property
+    def canonical(self) -> bool:
+        """Whether eta is the natural parameter, where expected and observed information are equal."""
+        return (self.name.removeprefix("quasi"), self.link.name) in CANONICAL
+
+    @property
+    def _tails(self) -> Tails | None:
+        return self.link.tails if self.name.removeprefix("quasi") == "binomial" else None
+
+    def mean(self, eta: Tensor) -> Tensor:
+        """Mean of the response."""
+        return self.link.mean(eta)
+
+    def score(self, y: Tensor, eta: Tensor) -> Tensor:
+        """Derivative of the log-likelihood of rows in eta, times the dispersion."""
+        if self.canonical:
+            return y - self.link.mean(eta)
+        if (t := self._tails) is not None:
+            slope = t.log_slope(eta)
+            return y * torch.exp(slope - t.log_mean(eta)) - (1 - y) * torch.exp(slope - t.log_rest(eta))
+        mu = self.link.mean(eta)
+        return (y - mu) * self.link.slope(eta) / self.distribution.variance(mu)
+
+    def information(self, eta: Tensor) -> Tensor:
+        """Expected information of rows in eta, times the dispersion."""
+        if self.canonical:
+            return self.link.slope(eta)
+        if (t := self._tails) is not None:
+            return torch.exp(2 * t.log_slope(eta) - t.log_mean(eta) - t.log_rest(eta))
+        return self.link.slope(eta) ** 2 / self.distribution.variance(self.link.mean(eta))
+
+    def curvature(self, y: Tensor, eta: Tensor) -> Tensor:
+        """Observed information of rows in eta, times the dispersion."""
+        if self.canonical:
+            return self.link.slope(eta)
+        if (t := self._tails) is not None:
+            slope, turn = t.log_slope(eta), t.turn(eta)
+            up, down = torch.exp(slope - t.log_mean(eta)), torch.exp(slope - t.log_rest(eta))
+            return y * up * (up - turn) + (1 - y) * down * (down + turn)
+        mu, slope = self.link.mean(eta), self.link.slope(eta)
+        v, bend = self.distribution.variance(mu), self.distribution.variance_slope(mu)
+        return slope**2 / v - (y - mu) * (self.link.curvature(eta) / v - slope**2 * bend / v**2)
+
+    @property
+    def reading(self) -> str:
+        """How the formula is to read a response."""
+        return "successes" if self.name.removeprefix("quasi") == "binomial" else "numbers"
+
+    @property
+    def is_normal_linear(self) -> bool:
+        """Whether this is least squares."""
+        return self.name == "gaussian" and self.link.name == "identity"
+
+    def pearson(self, y: Tensor, eta: Tensor) -> Tensor:
+        """Squared residuals of rows over their variance, times the dispersion."""
+        if (t := self._tails) is not None:
+            # Where the mean is at an end of its range the residual is zero before the variance is.
+            rest = y - self.link.mean(eta)
+            return torch.where(rest == 0, 0.0, rest**2 * torch.exp(-t.log_mean(eta) - t.log_rest(eta)))
+        mu = self.link.mean(eta)
+        return (y - mu) ** 2 / self.distribution.variance(mu)
+
+    def loglik(self, y: Tensor, eta: Tensor, phi: float, w: Tensor) -> Tensor:
+        """Log-likelihood of rows of weight w; NaN where there is none.
+
+        Parameters
+        ----------
+        y, eta, w : Tensor, shape (n,)
+        phi : float
+            The dispersion.
+        """
+        if (f := self.distribution.loglik) is None:
+            return torch.full_like(eta, math.nan)
+        if (t := self._tails) is None:
+            return f(y, self.link.mean(eta), phi, w)
+        return binomial_ways(y, w) + w * (_times(y, t.log_mean(eta)) + _times(1 - y, t.log_rest(eta)))
+
+    def pieces(self, y: Tensor, eta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Minus the log-likelihood of rows but for terms of y alone, its score and expected information.
+
+        All times the dispersion.
+        """
+        if (fused := FUSED.get((self.name.removeprefix("quasi"), self.link.name))) is not None:
+            return fused(y, eta)
+        return self.deviance(y, eta) / 2, self.score(y, eta), self.information(eta)
+
+    def deviance(self, y: Tensor, eta: Tensor) -> Tensor:
+        """Unit deviances of rows."""
+        if (t := self._tails) is None:
+            return self.distribution.deviance(y, self.link.mean(eta))
+        entropy = torch.xlogy(y, y) + torch.xlogy(1 - y, 1 - y)
+        return 2 * (entropy - _times(y, t.log_mean(eta)) - _times(1 - y, t.log_rest(eta)))
+
+
+def _times(share: Tensor, logarithm: Tensor) -> Tensor:
+    """Share x logarithm, zero where the share is, however small the probability."""
+    return torch.where(share == 0, 0.0, share * logarithm)
+
+
+def _logit_pieces(y: Tensor, eta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Of the logit, by one exponential and one logarithm."""
+    small = eta.abs().neg_().exp_()
+    loss = small.log1p().add_(eta.clamp(min=0)).sub_(y * eta)
+    rest = small.add(1).reciprocal_()
+    # The smaller of p and 1 - p, which does not cancel.
+    tail = small.mul_(rest)
+    score = torch.where(eta >= 0, (y - 1).add_(tail), y - tail)
+    return loss, score, tail.mul_(rest)
+
+
+def _log_pieces(y: Tensor, eta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Of counts with a log link, by one exponential."""
+    mean = eta.clamp(max=LARGEST).exp_()
+    return mean - y * eta, y - mean, mean
+
+
+# Pieces that share what they are made of, where speed matters.
+FUSED = {("binomial", "logit"): _logit_pieces, ("poisson", "log"): _log_pieces}
+CANONICAL = {("gaussian", "identity"), ("binomial", "logit"), ("poisson", "log")}
+
+
+def resolve_generalized(family: Distribution | GeneralizedFamily | str, link: Link | str | None) -> GeneralizedFamily:
+    """Read a family and a link: values, or their spellings.
+
+    Raises
+    ------
+    ValueError
+        One is not known; the known ones are listed.
+    """
+    if isinstance(family, GeneralizedFamily):
+        return family if link is None else GeneralizedFamily(family.distribution, resolve_link(link))
+    if isinstance(family, str):
+        if family not in DISTRIBUTIONS:
+            known = ", ".join(map(repr, DISTRIBUTIONS))
+            raise ValueError(f"family={family!r} is not known; use one of {known}.")
+        family = DISTRIBUTIONS[family]
+    return GeneralizedFamily(family, resolve_link(family.link if link is None else link))

@@ -1,0 +1,91 @@
+"""Linear regressions: from a formula that has met its data to a result."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from formula_torch.errors import DataError
+from formula_torch.formula.learn import Problem
+from formula_torch.inference.moments import Estimator
+from formula_torch.inference.vcov import estimate
+from formula_torch.models.linear import LinearModel, explained_squares
+from formula_torch.numerics.arrays import threads_for
+from formula_torch.present.messages import fit_notes, fit_warnings
+from formula_torch.result.call import Call
+from formula_torch.result.linear_moments import linear_moments
+from formula_torch.result.regression import RegressionFit
+from formula_torch.result.rows import Rows
+from formula_torch.solvers.least_squares import LeastSquares, least_squares
+
+__all__ = ["solve"]
+
+
+def solve(
+    problem: Problem,
+    rows: Rows,
+    call: Call,
+    estimator: Estimator,
+    *,
+    use_t: bool | None = None,
+    weights_type: str = "analytic",
+    depth: int = 3,
+) -> RegressionFit:
+    """Solve a linear regression whose formula has met its data, and warn of what the user must know.
+
+    Parameters
+    ----------
+    problem : Problem
+    rows : Rows
+    call : Call
+    estimator : Estimator
+        Of the covariance.
+    use_t : bool, optional
+    weights_type : {"analytic", "frequency", "sampling"}
+    depth : int
+        Frames from here to the user's, whom warnings are to name.
+    """
+    device = torch.device(call.device)
+    design = problem.design if device.type == "cpu" else problem.design.to(device)
+    with threads_for(float(design.n_rows) * design.k**2):
+        solution = least_squares(design)
+        model = LinearModel.of(design, weights_type)
+        explained = None if design.offset is None else explained_squares(design, solution.params)
+    for message in fit_warnings(problem, solution, model.n_obs):
+        warnings.warn(message, stacklevel=depth)
+    _refuse_extreme_units(problem, solution, model.scale(solution.ssr, solution.rank))
+    moments = linear_moments(solution, model, problem.recipe, rows, call)
+    offset = rows.offset
+    result = RegressionFit(
+        recipe=problem.recipe,
+        coefficients=solution.params,
+        covariance=estimate(estimator, moments, use_t),
+        sample=problem.sample,
+        call=call,
+        rows=rows,
+        offset=offset if offset is None or isinstance(offset, str) else True,
+        null_space=solution.null_space,
+        notes=tuple(fit_notes(problem, solution, model.n_obs)),
+        solution=solution,
+        model=model,
+        explained=explained,
+    )
+    # Arrays that may change under us are read for the summary's diagnostics while they are what was fitted.
+    return replace(result, statistics=result.residual_statistics) if rows.mutable else result
+
+
+def _refuse_extreme_units(problem: Problem, solution: LeastSquares, scale: float) -> None:
+    """Raise where a variance leaves the range of float64: t would be silently lost."""
+    with np.errstate(all="ignore"):
+        variances = scale * np.diag(solution.inverse_gram)[solution.kept]
+    lost = np.isinf(variances) | ((variances == 0) & (solution.ssr > 0))
+    if np.isinf(solution.ssr) or (solution.ssr == 0 and not solution.perfect):
+        name = problem.recipe.response_name
+    elif lost.any():
+        name = problem.design.names[solution.kept[int(np.flatnonzero(lost)[-1])]]
+    else:
+        return
+    raise DataError(f"the units of `{name}` are so extreme that squares leave the range of numbers; rescale it.")

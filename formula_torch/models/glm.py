@@ -1,0 +1,227 @@
+"""A generalised linear model as a likelihood, one term a row.
+
+    l(b, phi) = sum_i m_i log f(y_i | g^-1(o_i + x_i'b), phi / a_i)
+
+with analytic weights a_i (m_i = 1; of a proportion, its trials) or frequency weights m_i (a_i = 1).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from formula_torch.design import Batch, Coordinates, Design, RowScores
+from formula_torch.errors import DataError
+from formula_torch.families.generalized import GeneralizedFamily
+from formula_torch.numerics.arrays import threads_for
+
+__all__ = ["Fitness", "GlmModel", "first_predictor", "fitness", "glm_scores", "row_loglik"]
+
+
+@dataclass(frozen=True)
+class GlmModel:
+    """What the likelihood of a generalised linear model needs besides its coefficients.
+
+    Parameters
+    ----------
+    family : GeneralizedFamily
+    n_obs : float
+        Rows, or the sum of frequency weights.
+    weights_type : str or None
+        ``"analytic"``, ``"frequency"``, ``"sampling"``, or None without weights.
+    observed : bool
+        Whether errors are from the observed information, in place of the expected one.
+    """
+
+    family: GeneralizedFamily
+    n_obs: float
+    weights_type: str | None
+    observed: bool = False
+
+    @staticmethod
+    def of(design: Design, family: GeneralizedFamily, weights_type: str, *, observed: bool = False) -> GlmModel:
+        """Count the observations of a design."""
+        kind = None if design.weights is None else weights_type
+        n = float(design.n_rows) if kind != "frequency" or design.weights is None else float(design.weights.sum())
+        return GlmModel(family, n, kind, observed)
+
+    @property
+    def counted(self) -> bool:
+        """Whether weights count rows."""
+        return self.weights_type == "frequency"
+
+    def information(self, y: Tensor, eta: Tensor) -> Tensor:
+        """Information of rows in eta by which errors are judged, times the dispersion."""
+        return self.family.curvature(y, eta) if self.observed else self.family.information(eta)
+
+
+@dataclass(frozen=True)
+class Fitness:
+    """How well a predictor fits.
+
+    Parameters
+    ----------
+    deviance, pearson : float
+        Unscaled; Pearson's is the sum of squared standardised residuals.
+    scale : float
+        The dispersion: one, or Pearson's chi-squared over the residual degrees of freedom.
+    llf : float
+        Log-likelihood at that dispersion; NaN where the family has none.
+    """
+
+    deviance: float
+    pearson: float
+    scale: float
+    llf: float
+
+
+def first_predictor(design: Design, family: GeneralizedFamily, name: str) -> Tensor:
+    """Linear predictor to begin from, offset included, shape (n,): that of means between each y and their mean.
+
+    Parameters
+    ----------
+    design : Design
+    family : GeneralizedFamily
+    name : str
+        Of the response.
+
+    Raises
+    ------
+    DataError
+        The link has no value at the mean of y.
+    """
+    assert design.y is not None
+    y, w = design.y, design.weights
+    centre = y.mean() if w is None else (w * y).sum() / w.sum()
+    eta = family.link.link(family.distribution.begin(y, centre))
+    defined = eta.isfinite() & family.mean(eta).isfinite()
+    if bool(defined.all()):
+        return eta
+    middle = family.link.link(centre)
+    if not bool(middle.isfinite()):
+        raise DataError(
+            f"the mean of `{name}` is {float(centre):g}, where the link {family.link.name!r} has no value; choose "
+            "another link=."
+        )
+    return torch.where(defined, eta, middle)
+
+
+def row_loglik(model: GlmModel, design: Design, eta: Tensor, scale: float) -> Tensor:
+    """Log-likelihood of each row, shape (n,), differentiable in eta; NaN where the family has none.
+
+    Parameters
+    ----------
+    model : GlmModel
+    design : Design
+        For response and weights.
+    eta : Tensor, shape (n,)
+        Linear predictor, offset included.
+    scale : float
+        The dispersion.
+    """
+    assert design.y is not None
+    weights = torch.ones_like(eta) if design.weights is None else design.weights
+    if model.counted:
+        return weights * model.family.loglik(design.y, eta, scale, torch.ones_like(eta))
+    return model.family.loglik(design.y, eta, scale, weights)
+
+
+def fitness(model: GlmModel, design: Design, eta: Tensor, df_resid: float, *, scale: float | None = None) -> Fitness:
+    """Deviance, Pearson's chi-squared and log-likelihood of a linear predictor.
+
+    Parameters
+    ----------
+    model : GlmModel
+    design : Design
+        For response and weights.
+    eta : Tensor, shape (n,)
+        Offset included.
+    df_resid : float
+    scale : float, optional
+        The dispersion; by default that of the predictor itself.
+    """
+    assert design.y is not None
+    with threads_for(float(design.n_rows) * 100):
+        deviance, pearson = 0.0, 0.0
+        for part, at in _blocks(design, eta):
+            assert part.y is not None
+            unit = model.family.deviance(part.y, at)
+            chi = model.family.pearson(part.y, at)
+            deviance += float((unit if part.weights is None else unit * part.weights).sum())
+            pearson += float((chi if part.weights is None else chi * part.weights).sum())
+        if scale is None:
+            scale = _scale(model, pearson, df_resid)
+        # The normal's log-likelihood is at its maximum over the variance, as that of least squares.
+        at_scale = deviance / model.n_obs if model.family.is_normal_linear else scale
+        defined = at_scale > 0 and model.family.distribution.loglik is not None
+        llf = (
+            sum(float(row_loglik(model, part, at, at_scale).sum()) for part, at in _blocks(design, eta))
+            if defined
+            else math.nan
+        )
+    return Fitness(deviance, pearson, scale, llf)
+
+
+def _scale(model: GlmModel, pearson: float, df_resid: float) -> float:
+    if not model.family.dispersed:
+        return 1.0
+    return pearson / df_resid if df_resid > 0 else math.nan
+
+
+def _blocks(design: Design, eta: Tensor) -> list[tuple[Design, Tensor]]:
+    parts, start = [], 0
+    for part in design.batches():
+        parts.append((part, eta[start : start + part.n_rows]))
+        start += part.n_rows
+    return parts
+
+
+@dataclass(frozen=True, eq=False)
+class _Scores:
+    """Scores in eta of rows given in standardised columns, weighted."""
+
+    design: Design
+    params: np.ndarray
+    shift: float
+    family: GeneralizedFamily
+    weights: Tensor | None
+
+    def __call__(self, rows: slice, batch: Batch) -> Tensor:
+        assert self.design.y is not None
+        eta = batch.matvec(self.params) + self.shift
+        if self.design.offset is not None:
+            eta += self.design.offset[rows]
+        score = self.family.score(self.design.y[rows], eta)
+        return score if self.weights is None else score * self.weights[rows]
+
+
+def glm_scores(
+    design: Design, shifted_params: np.ndarray, shift: float, coordinates: Coordinates, model: GlmModel
+) -> RowScores:
+    """Scores x_i s_i of the rows, times the dispersion, with their information.
+
+    Parameters
+    ----------
+    design : Design
+        With response, weights and offset.
+    shifted_params : array, shape (k,)
+        Coefficients of the columns as `coordinates` shifts and scales them.
+    shift : float
+        Added to the predictor.
+    coordinates : Coordinates
+        In which the information of all rows is the identity.
+    model : GlmModel
+    """
+    assert design.y is not None
+    eta = coordinates.standardised(design).linear_predictor(shifted_params) + shift
+    information = model.information(design.y, eta)
+    weights = design.weights
+    if weights is None or model.counted:
+        slopes = _Scores(design, shifted_params, shift, model.family, None)
+        return RowScores(design, coordinates, slopes, weights=information, counts=weights)
+    slopes = _Scores(design, shifted_params, shift, model.family, weights)
+    return RowScores(design, coordinates, slopes, weights=information * weights)

@@ -1,0 +1,5 @@
+"""Results of generalised linear models."""
+
+from formula_torch.result.glm.fit import GlmFit
+
+__all__ = ["GlmFit"]

@@ -1,0 +1,130 @@
+"""Results of generalised linear models under the names statsmodels gives them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from formula_torch.errors import check_known
+from formula_torch.result.glm.prediction import MeanPredictions
+from formula_torch.result.glm.residuals import Residuals
+
+if TYPE_CHECKING:
+    from formula_torch.present.table import Summary
+
+__all__ = ["GlmFit"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class GlmFit(Residuals, MeanPredictions):
+    """A generalised linear model.
+
+    Besides what every ``Fit`` has, the names below are those of statsmodels' results. Each base is a subject, in a
+    file of its own; all but Generalized are methods alone::
+
+        SolvedFit                   solution; df_model, df_resid, and all of Fit and PredictorFit
+        └── Generalized             model, fitness; deviance, scale, llf, prsquared
+            ├── Residuals           resid_deviance, resid_pearson, pred_table
+            ├── MeanPredictions     get_prediction
+            └── GlmFit              summary, tidy, glance
+
+    Examples
+    --------
+    >>> import formula_torch as ft
+    >>> fit = ft.fit("drvisits ~ private + age", ft.datasets.visits(), family="poisson", vcov="HC1")
+    >>> fit.params.round(4).to_dict()
+    {'Intercept': 1.1863, 'private': 0.1262, 'age': 0.009}
+    >>> round(fit.prsquared, 4)
+    0.0048
+    """
+
+    def __repr__(self) -> str:
+        return (
+            f"<{type(self).__name__} {self.recipe.formula.text!r}: {self.family.name} ({self.family.link.name}), "
+            f"{self.nobs:g} observations, deviance {self.deviance:.5g}>"
+        )
+
+    def info_criteria(self, crit: str, dk_params: int = 0) -> float:
+        """Return an information criterion; smaller is better.
+
+        Parameters
+        ----------
+        crit : {"aic", "bic", "aicc", "hqic"}
+        dk_params : int
+            Parameters to count beyond the coefficients; 1 counts a dispersion.
+        """
+        k, n = self.solution.rank + dk_params, self.nobs
+        penalties: dict[str, Callable[[], float]] = {
+            "aic": lambda: 2.0 * k,
+            "aicc": lambda: 2.0 * k * n / (n - k - 1) if n > k + 1 else math.nan,
+            "bic": lambda: math.log(n) * k,
+            "hqic": lambda: 2 * math.log(math.log(n)) * k if n > 1 else math.nan,
+        }
+        check_known("crit", crit, penalties)
+        return -2 * self.llf + penalties[crit]()
+
+    # -- tables -----------------------------------------------------------------------------------
+
+    def summary(
+        self,
+        alpha: float = 0.05,
+        *,
+        xname: list[str] | None = None,
+        yname: str | None = None,
+        title: str | None = None,
+        stars: str | None = None,
+        exp: bool = False,
+    ) -> Summary:
+        """Tables of the fit with statsmodels' look.
+
+        Parameters
+        ----------
+        alpha : float
+            One less the confidence level of the intervals.
+        xname, yname : optional
+            Names to print instead of the coefficients' and the response's.
+        title : str, optional
+        stars : {"stars", "emoji"}, optional
+            Mark coefficients by p-value; the emoji flex an arm below 0.05 and shrug above.
+        exp : bool
+            Exponentiate coefficients and bounds: odds ratios, rate ratios. Errors are then those of the ratios, by
+            the delta method; statistics and p-values stay.
+        """
+        from formula_torch.present.glm import glm_summary
+
+        return glm_summary(self, alpha=alpha, xname=xname, yname=yname, title=title, stars=stars, exp=exp)
+
+    def tidy(self, *, conf_level: float = 0.95, exp: bool = False) -> pd.DataFrame:
+        """One row a coefficient: term, estimate, std_error, statistic, p_value, conf_low, conf_high.
+
+        Parameters
+        ----------
+        conf_level : float
+        exp : bool
+            Exponentiate estimates and interval bounds; errors stay on the log scale.
+        """
+        from formula_torch.present.tidy import tidy
+
+        return tidy(self, conf_level=conf_level, exp=exp)
+
+    def glance(self) -> pd.DataFrame:
+        """One row of statistics of the whole fit."""
+        from formula_torch.present.glm import glance
+
+        return glance(self)
+
+    def augment(self, data: Any = None) -> pd.DataFrame:
+        """Data with the columns ``fitted`` (the mean) and ``resid`` (response less mean).
+
+        Parameters
+        ----------
+        data : table, optional
+            By default the columns and rows of the fit; after the rows were removed, pass them.
+        """
+        from formula_torch.present.tidy import augment
+
+        return augment(self, data)

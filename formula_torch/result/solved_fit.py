@@ -1,0 +1,70 @@
+"""What every fit by (weighted) least squares of one linear predictor knows of its size and its rows."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+
+from formula_torch.design import RowScores
+from formula_torch.result.predictor_fit import PredictorFit
+from formula_torch.solvers.least_squares import LeastSquares
+
+__all__ = ["SolvedFit"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SolvedFit(PredictorFit):
+    """A fit of one linear predictor, whose information is X'WX.
+
+    Parameters
+    ----------
+    solution : LeastSquares
+        Of the response, or of the working response at the end.
+    """
+
+    solution: LeastSquares
+
+    @property
+    @abstractmethod
+    def nobs(self) -> float:
+        """Number of observations: rows, or the sum of frequency weights."""
+
+    @property
+    @abstractmethod
+    def weights_type(self) -> str | None:
+        """What the weights are; None without."""
+
+    @property
+    @abstractmethod
+    def llf(self) -> float:
+        """Log-likelihood at the estimates."""
+
+    @property
+    def k_constant(self) -> int:
+        """1 where the columns span the constant, else 0."""
+        return int(self.solution.spans_constant)
+
+    @property
+    def df_model(self) -> float:
+        """Rank of the columns, less the constant."""
+        return float(self.solution.rank - self.k_constant)
+
+    @property
+    def df_resid(self) -> float:
+        """Observations less the rank."""
+        return self.nobs - self.solution.rank
+
+    @abstractmethod
+    def row_scores(self, what: str) -> RowScores:
+        """Return the scores of the rows as an operator.
+
+        Parameters
+        ----------
+        what : str
+            What the rows are needed for, as the error says it.
+
+        Raises
+        ------
+        DataRemovedError
+            The result no longer holds its rows.
+        """
