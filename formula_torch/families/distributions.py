@@ -2,8 +2,8 @@
 
     Var(y) = phi V(mu) / w,    d l / d mu = w (y - mu) / (phi V(mu))
 
-with weights w: trials of a proportion, or what the variance is divided by. The deviance is
-2 phi (l(y; y) - l(y; mu)).
+with weights w: trials of a proportion, or what the variance is divided by. The log-likelihood is that of means
+equal to y less w d(y, mu) / (2 phi), with d the unit deviance (Jorgensen 1997, The Theory of Dispersion Models).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["DISTRIBUTIONS", "Distribution", "binomial_ways", "tweedie"]
+__all__ = ["DISTRIBUTIONS", "Distribution", "entropy", "tweedie"]
 
 Elementwise = Callable[[Tensor], Tensor]
 LOG_TWO_PI = math.log(2 * math.pi)
@@ -37,8 +37,8 @@ class Distribution:
         V and V' of the mean.
     deviance : callable
         From y and mu to the unit deviance.
-    loglik : callable or None
-        From y, mu, phi and w to the log-likelihood of rows; None where there is none (quasi).
+    saturated : callable or None
+        From y, phi and w to the log-likelihood of rows with means y; None where there is none (quasi).
     dispersed : bool
         Whether phi is estimated; 1 otherwise.
     begin : callable
@@ -52,7 +52,7 @@ class Distribution:
     variance: Elementwise
     variance_slope: Elementwise
     deviance: Callable[[Tensor, Tensor], Tensor]
-    loglik: Callable[[Tensor, Tensor, float, Tensor], Tensor] | None
+    saturated: Callable[[Tensor, Tensor, Tensor], Tensor] | None
     dispersed: bool
     begin: Callable[[Tensor, Tensor], Tensor]
     refuse: Callable[[Tensor], str]
@@ -121,30 +121,33 @@ def _gamma_deviance(y: Tensor, mu: Tensor) -> Tensor:
     return 2 * ((y - mu) / mu - torch.log(y / mu))
 
 
-def _normal_loglik(y: Tensor, mu: Tensor, phi: float, w: Tensor) -> Tensor:
-    return -(LOG_TWO_PI + math.log(phi) - w.log() + w * (y - mu) ** 2 / phi) / 2
+def _normal_saturated(y: Tensor, phi: Tensor, w: Tensor) -> Tensor:  # noqa: ARG001 - one signature
+    return (w.log() - phi.log() - LOG_TWO_PI) / 2
 
 
-def _poisson_loglik(y: Tensor, mu: Tensor, phi: float, w: Tensor) -> Tensor:  # noqa: ARG001
-    return w * (torch.xlogy(y, mu) - mu - torch.lgamma(y + 1))
+def _poisson_saturated(y: Tensor, phi: Tensor, w: Tensor) -> Tensor:  # noqa: ARG001
+    return w * (torch.xlogy(y, y) - y - torch.lgamma(y + 1))
 
 
-def binomial_ways(y: Tensor, w: Tensor) -> Tensor:
-    """Logarithm of the number of ways in which w trials have w y successes."""
-    return torch.lgamma(w + 1) - torch.lgamma(w * y + 1) - torch.lgamma(w - w * y + 1)
+def _binomial_saturated(y: Tensor, phi: Tensor, w: Tensor) -> Tensor:  # noqa: ARG001
+    if bool(((y == 0) | (y == 1)).all()):
+        return torch.zeros_like(y)
+    ways = torch.lgamma(w + 1) - torch.lgamma(w * y + 1) - torch.lgamma(w - w * y + 1)
+    return ways + w * entropy(y)
 
 
-def _binomial_loglik(y: Tensor, mu: Tensor, phi: float, w: Tensor) -> Tensor:  # noqa: ARG001
-    return binomial_ways(y, w) + torch.xlogy(w * y, mu) + torch.xlogy(w - w * y, 1 - mu)
+def entropy(y: Tensor) -> Tensor:
+    """Minus the entropy of a share, y log y + (1 - y) log(1 - y); zero at 0 and 1."""
+    return torch.xlogy(y, y) + torch.xlogy(1 - y, 1 - y)
 
 
-def _gamma_loglik(y: Tensor, mu: Tensor, phi: float, w: Tensor) -> Tensor:
+def _gamma_saturated(y: Tensor, phi: Tensor, w: Tensor) -> Tensor:
     shape = w / phi
-    return shape * torch.log(shape * y / mu) - shape * y / mu - y.log() - torch.lgamma(shape)
+    return torch.xlogy(shape, shape) - shape - y.log() - torch.lgamma(shape)
 
 
-def _inverse_gaussian_loglik(y: Tensor, mu: Tensor, phi: float, w: Tensor) -> Tensor:
-    return -(LOG_TWO_PI + math.log(phi) - w.log() + 3 * y.log() + w * (y - mu) ** 2 / (phi * y * mu**2)) / 2
+def _inverse_gaussian_saturated(y: Tensor, phi: Tensor, w: Tensor) -> Tensor:
+    return (w.log() - phi.log() - LOG_TWO_PI - 3 * y.log()) / 2
 
 
 NORMAL = Distribution(
@@ -153,7 +156,7 @@ NORMAL = Distribution(
     torch.ones_like,
     torch.zeros_like,
     lambda y, mu: (y - mu) ** 2,
-    _normal_loglik,
+    _normal_saturated,
     True,
     lambda y, centre: y,  # noqa: ARG005 - one signature
     _no_text,
@@ -165,7 +168,7 @@ BINOMIAL = Distribution(
     lambda mu: mu * (1 - mu),
     lambda mu: 1 - 2 * mu,
     _binomial_deviance,
-    _binomial_loglik,
+    _binomial_saturated,
     False,
     lambda y, centre: (y + 0.5) / 2,  # noqa: ARG005
     _refuse_outside,
@@ -177,7 +180,7 @@ POISSON = Distribution(
     lambda mu: mu,
     torch.ones_like,
     _poisson_deviance,
-    _poisson_loglik,
+    _poisson_saturated,
     False,
     _shrunk,
     _refuse_negative,
@@ -189,7 +192,7 @@ GAMMA = Distribution(
     lambda mu: mu * mu,
     lambda mu: 2 * mu,
     _gamma_deviance,
-    _gamma_loglik,
+    _gamma_saturated,
     True,
     _shrunk,
     _refuse_not_positive,
@@ -201,7 +204,7 @@ INVERSE_GAUSSIAN = Distribution(
     lambda mu: mu**3,
     lambda mu: 3 * mu * mu,
     lambda y, mu: (y - mu) ** 2 / (y * mu * mu),
-    _inverse_gaussian_loglik,
+    _inverse_gaussian_saturated,
     True,
     _shrunk,
     _refuse_not_positive,

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from formula_torch.families.distributions import DISTRIBUTIONS, Distribution, binomial_ways
+from formula_torch.families.distributions import DISTRIBUTIONS, Distribution, entropy
 from formula_torch.families.links import LARGEST, Link, Tails, resolve_link
 
 __all__ = ["GeneralizedFamily", "resolve_generalized"]
@@ -95,6 +95,24 @@ class GeneralizedFamily:
         """How the formula is to read a response."""
         return "successes" if self.name.removeprefix("quasi") == "binomial" else "numbers"
 
+    def tilt(self, eta: Tensor) -> Tensor:
+        """Derivative in eta of the logarithm of the expected information of rows."""
+        if (t := self._tails) is not None:
+            slope = t.log_slope(eta)
+            return 2 * t.turn(eta) - torch.exp(slope - t.log_mean(eta)) + torch.exp(slope - t.log_rest(eta))
+        mu, slope = self.link.mean(eta), self.link.slope(eta)
+        return 2 * self.link.curvature(eta) / slope - slope * self.distribution.variance_slope(mu) / (
+            self.distribution.variance(mu)
+        )
+
+    def pull(self, y: Tensor) -> Tensor:
+        """Where the likelihood of each row rises without end: as eta falls (-1), as eta rises (1), or nowhere (0)."""
+        if self._tails is not None:
+            return (y >= 1).to(y.dtype) - (y <= 0).to(y.dtype)
+        falling, rising = self.link.mean(torch.tensor([-math.inf, math.inf], dtype=torch.float64)).tolist()
+        # A mean that falls to zero, as of the logarithm, or of the inverse.
+        return (y <= 0).to(y.dtype) * (1.0 if rising == 0 else -1.0 if falling == 0 else 0.0)
+
     @property
     def is_normal_linear(self) -> bool:
         """Whether this is least squares."""
@@ -109,20 +127,29 @@ class GeneralizedFamily:
         mu = self.link.mean(eta)
         return (y - mu) ** 2 / self.distribution.variance(mu)
 
-    def loglik(self, y: Tensor, eta: Tensor, phi: float, w: Tensor) -> Tensor:
+    def loglik(self, y: Tensor, eta: Tensor, phi: float | Tensor, w: Tensor) -> Tensor:
         """Log-likelihood of rows of weight w; NaN where there is none.
 
         Parameters
         ----------
         y, eta, w : Tensor, shape (n,)
-        phi : float
+        phi : float or Tensor
             The dispersion.
         """
-        if (f := self.distribution.loglik) is None:
-            return torch.full_like(eta, math.nan)
-        if (t := self._tails) is None:
-            return f(y, self.link.mean(eta), phi, w)
-        return binomial_ways(y, w) + w * (_times(y, t.log_mean(eta)) + _times(1 - y, t.log_rest(eta)))
+        return self.saturated(y, phi, w) - w * self.deviance(y, eta) / (2 * phi)
+
+    def saturated(self, y: Tensor, phi: float | Tensor, w: Tensor) -> Tensor:
+        """Log-likelihood of rows of weight w whose means are y; NaN where there is none."""
+        if (f := self.distribution.saturated) is None:
+            return torch.full_like(y, math.nan)
+        return f(y, torch.as_tensor(phi, dtype=y.dtype), w)
+
+    def discrepancies(self, y: Tensor, eta: Tensor) -> tuple[Tensor, Tensor]:
+        """Unit deviances and squared Pearson residuals of rows."""
+        if self.canonical and self._tails is not None:
+            loss, score, information = _logit_pieces(y, eta)
+            return 2 * loss.add_(0.0 if _certain(y) else entropy(y)), score * score / information
+        return self.deviance(y, eta), self.pearson(y, eta)
 
     def pieces(self, y: Tensor, eta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Minus the log-likelihood of rows but for terms of y alone, its score and expected information.
@@ -137,8 +164,11 @@ class GeneralizedFamily:
         """Unit deviances of rows."""
         if (t := self._tails) is None:
             return self.distribution.deviance(y, self.link.mean(eta))
-        entropy = torch.xlogy(y, y) + torch.xlogy(1 - y, 1 - y)
-        return 2 * (entropy - _times(y, t.log_mean(eta)) - _times(1 - y, t.log_rest(eta)))
+        return 2 * (entropy(y) - _times(y, t.log_mean(eta)) - _times(1 - y, t.log_rest(eta)))
+
+
+def _certain(y: Tensor) -> bool:
+    return bool(((y == 0) | (y == 1)).all())
 
 
 def _times(share: Tensor, logarithm: Tensor) -> Tensor:

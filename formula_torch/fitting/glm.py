@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import partial
 
 import numpy as np
 import torch
@@ -65,7 +66,8 @@ def solve_glm(
     name = problem.recipe.response_name
     _check_response(family, design, name)
     model = GlmModel.of(design, family, weights_type, observed=observed)
-    found = scored(design, family, first_predictor(design, family, name))
+    start = partial(first_predictor, family=family, name=name)
+    found = scored(design, family, start)
     eta = design.linear_predictor(np.nan_to_num(found.params))
     fitted = fitness(model, design, eta, model.n_obs - found.solution.rank)
     for message in glm_warnings(
@@ -122,6 +124,6 @@ def _null(model: GlmModel, design: Design, scale: float, name: str) -> Fitness:
         eta = family.link.link(centre).expand(design.n_rows)
     else:
         constant = constant_alone(design)
-        params = scored(constant, family, first_predictor(constant, family, name)).params
+        params = scored(constant, family, partial(first_predictor, family=family, name=name)).params
         eta = constant.linear_predictor(params)
     return fitness(model, design, eta, model.n_obs - 1, scale=scale)

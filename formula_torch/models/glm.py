@@ -8,6 +8,7 @@ with analytic weights a_i (m_i = 1; of a proportion, its trials) or frequency we
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,11 +16,15 @@ import torch
 from torch import Tensor
 
 from formula_torch.design import Batch, Coordinates, Design, RowScores
+from formula_torch.design.design import BATCH_ROWS
 from formula_torch.errors import DataError
 from formula_torch.families.generalized import GeneralizedFamily
-from formula_torch.numerics.arrays import threads_for
+from formula_torch.numerics.arrays import slices, threads_for
 
 __all__ = ["Fitness", "GlmModel", "first_predictor", "fitness", "glm_scores", "row_loglik"]
+
+# Flops of a row of a likelihood, by which threads are chosen.
+WORK = 100.0
 
 
 @dataclass(frozen=True)
@@ -98,9 +103,9 @@ def first_predictor(design: Design, family: GeneralizedFamily, name: str) -> Ten
     y, w = design.y, design.weights
     centre = y.mean() if w is None else (w * y).sum() / w.sum()
     eta = family.link.link(family.distribution.begin(y, centre))
-    defined = eta.isfinite() & family.mean(eta).isfinite()
-    if bool(defined.all()):
+    if math.isfinite(float(eta.sum())):
         return eta
+    defined = eta.isfinite()
     middle = family.link.link(centre)
     if not bool(middle.isfinite()):
         raise DataError(
@@ -144,26 +149,28 @@ def fitness(model: GlmModel, design: Design, eta: Tensor, df_resid: float, *, sc
     scale : float, optional
         The dispersion; by default that of the predictor itself.
     """
-    assert design.y is not None
-    with threads_for(float(design.n_rows) * 100):
-        deviance, pearson = 0.0, 0.0
-        for part, at in _blocks(design, eta):
-            assert part.y is not None
-            unit = model.family.deviance(part.y, at)
-            chi = model.family.pearson(part.y, at)
-            deviance += float((unit if part.weights is None else unit * part.weights).sum())
-            pearson += float((chi if part.weights is None else chi * part.weights).sum())
+    deviance, pearson = 0.0, 0.0
+    with threads_for(float(design.n_rows) * WORK):
+        for y, at, w in _blocks(design, eta):
+            unit, chi = model.family.discrepancies(y, at)
+            deviance += float((unit if w is None else unit * w).sum())
+            pearson += float((chi if w is None else chi * w).sum())
         if scale is None:
             scale = _scale(model, pearson, df_resid)
         # The normal's log-likelihood is at its maximum over the variance, as that of least squares.
         at_scale = deviance / model.n_obs if model.family.is_normal_linear else scale
-        defined = at_scale > 0 and model.family.distribution.loglik is not None
-        llf = (
-            sum(float(row_loglik(model, part, at, at_scale).sum()) for part, at in _blocks(design, eta))
-            if defined
-            else math.nan
-        )
-    return Fitness(deviance, pearson, scale, llf)
+        best = _saturated(model, design, eta, at_scale) if at_scale > 0 else math.nan
+    return Fitness(deviance, pearson, scale, best - deviance / (2 * at_scale) if at_scale > 0 else math.nan)
+
+
+def _saturated(model: GlmModel, design: Design, eta: Tensor, scale: float) -> float:
+    """Log-likelihood of the rows with means equal to their responses."""
+    total = 0.0
+    for y, _, w in _blocks(design, eta):
+        one = torch.ones_like(y)
+        found = model.family.saturated(y, scale, one if w is None or model.counted else w)
+        total += float((found * w if model.counted and w is not None else found).sum())
+    return total
 
 
 def _scale(model: GlmModel, pearson: float, df_resid: float) -> float:
@@ -172,12 +179,11 @@ def _scale(model: GlmModel, pearson: float, df_resid: float) -> float:
     return pearson / df_resid if df_resid > 0 else math.nan
 
 
-def _blocks(design: Design, eta: Tensor) -> list[tuple[Design, Tensor]]:
-    parts, start = [], 0
-    for part in design.batches():
-        parts.append((part, eta[start : start + part.n_rows]))
-        start += part.n_rows
-    return parts
+def _blocks(design: Design, eta: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
+    """Responses, linear predictors and weights of blocks of rows."""
+    assert design.y is not None
+    for rows in slices(design.n_rows, BATCH_ROWS):
+        yield design.y[rows], eta[rows], None if design.weights is None else design.weights[rows]
 
 
 @dataclass(frozen=True, eq=False)

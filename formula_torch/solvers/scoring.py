@@ -10,6 +10,7 @@ which the information is the identity (McCullagh and Nelder 1989, Generalized Li
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -18,12 +19,13 @@ import torch
 from torch import Tensor
 
 from formula_torch.design import Coordinates, Design
+from formula_torch.design.design import BATCH_ROWS
 from formula_torch.design.gram import GramSums
-from formula_torch.numerics.arrays import threads_for
+from formula_torch.numerics.arrays import slices, threads_for
 from formula_torch.numerics.triangular import cholesky_root
 from formula_torch.solvers.least_squares import LeastSquares, least_squares
 
-__all__ = ["Kernel", "Scored", "Sums", "scored", "sums_of", "working"]
+__all__ = ["Kernel", "Scored", "Start", "Sums", "dispersion_of", "scored", "searched", "sums_of", "working"]
 
 # Newton's decrement, the square of what is left in standard errors. The last step squares that where expected
 # and observed information are one; elsewhere steps gain a digit or so each, until rounding ends it.
@@ -31,10 +33,14 @@ DECREMENT = 1e-12
 LINEAR_DECREMENT = 1e-20
 MOST_STEPS = 200
 HALVINGS = 40
-# An information below this share of the largest is none: the row says nothing of where it is.
-LEAST_INFORMATION = 1e-30
+# Smaller numbers have lost their digits; weights this much smaller than the largest are none.
+LEAST_INFORMATION = 1e-280
+LEAST_WEIGHT = 1e-30
 # With more rows than twice this, a sample of them finds the start.
 SAMPLE_ROWS = 50_000
+
+
+Start = Callable[[Design], Tensor]
 
 
 class Kernel(Protocol):
@@ -109,7 +115,7 @@ class Sums:
     largest: float
 
 
-def scored(design: Design, kernel: Kernel, start: Tensor) -> Scored:
+def scored(design: Design, kernel: Kernel, start: Tensor | Start) -> Scored:
     """Climb to the maximum of the likelihood.
 
     Parameters
@@ -117,25 +123,27 @@ def scored(design: Design, kernel: Kernel, start: Tensor) -> Scored:
     design : Design
         With response, weights and offset.
     kernel : Kernel
-    start : Tensor, shape (n,)
-        Linear predictor to begin from, offset included.
+    start : Tensor of shape (n,), or callable
+        Linear predictor to begin from, offset included; or from a design, the whole or a sample of its rows, to
+        such, where a sample may bring a better one.
     """
     # Working responses of rows far out may leave the range of numbers; the climb halves its steps there.
     with threads_for(float(design.n_rows) * design.k**2), np.errstate(all="ignore"):
-        return _climbed(design, kernel, _sampled_start(design, kernel, start))
+        eta = start if isinstance(start, Tensor) else _sampled_start(design, kernel, start)
+        return _climbed(design, kernel, eta)
 
 
-def _sampled_start(design: Design, kernel: Kernel, start: Tensor) -> Tensor:
+def _sampled_start(design: Design, kernel: Kernel, start: Start) -> Tensor:
     """Begin from the maximum of a sample, a fraction of a standard error of its own away."""
     stride = design.n_rows // SAMPLE_ROWS
     if stride < 2:
-        return start
+        return start(design)
     part = design.thinned(stride)
-    found = _climbed(part, kernel, start[::stride])
+    found = _climbed(part, kernel, start(part))
     if not found.converged:
-        return start
+        return start(design)
     eta = design.linear_predictor(np.nan_to_num(found.params))
-    return eta if bool(eta.isfinite().all()) else start
+    return eta if math.isfinite(float(eta.sum())) else start(design)
 
 
 def _climbed(design: Design, kernel: Kernel, start: Tensor) -> Scored:
@@ -147,11 +155,11 @@ def _climbed(design: Design, kernel: Kernel, start: Tensor) -> Scored:
     step, decrement, iterations = np.zeros(design.k), math.inf, 1
     while iterations < MOST_STEPS and math.isfinite(here.loss):
         step, before = newton_step(here, kept), decrement
-        decrement = float(here.gradient @ step) / _dispersion(here, kernel, design.n_rows - len(kept))
+        decrement = float(here.gradient @ step) / dispersion_of(here, kernel, design.n_rows - len(kept))
         # Rounding leaves a little; where steps no longer help, that is it.
         if decrement < enough or (decrement < DECREMENT and decrement > before / 4):
             break
-        beta, here = _searched(standard, kernel, beta, step, here)
+        beta, here = searched(standard, kernel, beta, step, here)
         iterations += 1
     solution = least_squares(working(design, kernel, standard.linear_predictor(beta)))
     return Scored(
@@ -165,7 +173,8 @@ def _climbed(design: Design, kernel: Kernel, start: Tensor) -> Scored:
     )
 
 
-def _dispersion(here: Sums, kernel: Kernel, freedom: int) -> float:
+def dispersion_of(here: Sums, kernel: Kernel, freedom: int) -> float:
+    """Pearson's estimate, where the dispersion is estimated, else one."""
     return max(here.pearson / max(freedom, 1), 1e-300) if kernel.dispersed else 1.0
 
 
@@ -180,12 +189,16 @@ def _raw_step(coordinates: Coordinates, step: np.ndarray) -> np.ndarray:
 def working(design: Design, kernel: Kernel, eta: Tensor) -> Design:
     """Least squares whose solution is the next step: response eta + s / W less the offset, weights W."""
     assert design.y is not None
-    _, score, information = kernel.pieces(design.y, eta)
-    known = information > LEAST_INFORMATION * information.max()
-    score.div_(torch.where(known, information, math.inf))
-    weights = information if design.weights is None else information * design.weights
+    response, weights = torch.empty_like(eta), torch.empty_like(eta)
+    for rows in slices(design.n_rows, BATCH_ROWS):
+        _, score, information = kernel.pieces(design.y[rows], eta[rows])
+        # A row without information says nothing of where it is.
+        score.div_(information.clamp(min=LEAST_INFORMATION))
+        torch.add(eta[rows], score, out=response[rows])
+        weights[rows] = information if design.weights is None else information * design.weights[rows]
+    weights.clamp_(min=float(weights.max()) * LEAST_WEIGHT)
     # The offset is within eta; the design takes it from the response.
-    return replace(design, y=eta + score, weights=weights.clamp_(min=float(weights.max()) * LEAST_INFORMATION))
+    return replace(design, y=response, weights=weights)
 
 
 def sums_of(design: Design, kernel: Kernel, beta: np.ndarray) -> Sums:
@@ -245,9 +258,7 @@ def _defined(design: Design, kernel: Kernel, beta: np.ndarray, start: Tensor) ->
     return beta, here
 
 
-def _searched(
-    design: Design, kernel: Kernel, beta: np.ndarray, step: np.ndarray, here: Sums
-) -> tuple[np.ndarray, Sums]:
+def searched(design: Design, kernel: Kernel, beta: np.ndarray, step: np.ndarray, here: Sums) -> tuple[np.ndarray, Sums]:
     """Halve the step until the likelihood does not fall, but by rounding."""
     allowed = here.loss + 1e-10 * (abs(here.loss) + 1e-10)
     for _ in range(HALVINGS):
