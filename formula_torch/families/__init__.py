@@ -1,17 +1,29 @@
 """Floor 2: distributions of the response, one value each."""
 
 from formula_torch.families.density import Density
+from formula_torch.families.distributions import DISTRIBUTIONS, Distribution, tweedie
 from formula_torch.families.exponential import BERNOULLI, FAMILIES, GAUSSIAN, POISSON, Family
-from formula_torch.families.resolve import AnyFamily, check_support, resolve_family
+from formula_torch.families.generalized import GeneralizedFamily, resolve_generalized
+from formula_torch.families.links import LINKS, Link, power_link
+from formula_torch.families.resolve import AnyFamily, check_support, of, resolve_family
 
 __all__ = [
     "BERNOULLI",
+    "DISTRIBUTIONS",
     "FAMILIES",
     "GAUSSIAN",
+    "LINKS",
     "POISSON",
     "AnyFamily",
     "Density",
+    "Distribution",
     "Family",
+    "GeneralizedFamily",
+    "Link",
     "check_support",
+    "of",
+    "power_link",
     "resolve_family",
+    "resolve_generalized",
+    "tweedie",
 ]

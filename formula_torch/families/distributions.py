@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -24,7 +24,7 @@ LOG_TWO_PI = math.log(2 * math.pi)
 EDGE = 0.1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Distribution:
     """An exponential dispersion family as a value.
 
@@ -43,8 +43,12 @@ class Distribution:
         Whether phi is estimated; 1 otherwise.
     begin : callable
         From y and its mean to first means, inside the range.
+    stabilise : callable
+        A transformation of y whose variance hardly depends on its mean.
     refuse, doubt : callable
         From y to what is wrong with it, or strange, or an empty text.
+    power : float, optional
+        Of the variance function, in Tweedie's family.
     """
 
     name: str
@@ -55,11 +59,18 @@ class Distribution:
     saturated: Callable[[Tensor, Tensor, Tensor], Tensor] | None
     dispersed: bool
     begin: Callable[[Tensor, Tensor], Tensor]
+    stabilise: Elementwise
     refuse: Callable[[Tensor], str]
     doubt: Callable[[Tensor], str]
+    power: float | None = None
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}>"
 
     def __reduce__(self) -> str | tuple[Any, ...]:
         """Pickle by name: the functions of a distribution are code, not data."""
+        if self.power is not None:
+            return tweedie, (self.power,)
         return (_named, (self.name,)) if DISTRIBUTIONS.get(self.name) is self else super().__reduce__()
 
 
@@ -150,77 +161,87 @@ def _inverse_gaussian_saturated(y: Tensor, phi: Tensor, w: Tensor) -> Tensor:
     return (w.log() - phi.log() - LOG_TWO_PI - 3 * y.log()) / 2
 
 
+def _itself(y: Tensor) -> Tensor:
+    return y
+
+
 NORMAL = Distribution(
-    "gaussian",
-    "identity",
-    torch.ones_like,
-    torch.zeros_like,
-    lambda y, mu: (y - mu) ** 2,
-    _normal_saturated,
-    True,
-    lambda y, centre: y,  # noqa: ARG005 - one signature
-    _no_text,
-    _no_text,
+    name="gaussian",
+    link="identity",
+    variance=torch.ones_like,
+    variance_slope=torch.zeros_like,
+    deviance=lambda y, mu: (y - mu) ** 2,
+    saturated=_normal_saturated,
+    dispersed=True,
+    begin=lambda y, centre: y,  # noqa: ARG005 - one signature
+    stabilise=_itself,
+    refuse=_no_text,
+    doubt=_no_text,
 )
 BINOMIAL = Distribution(
-    "binomial",
-    "logit",
-    lambda mu: mu * (1 - mu),
-    lambda mu: 1 - 2 * mu,
-    _binomial_deviance,
-    _binomial_saturated,
-    False,
-    lambda y, centre: (y + 0.5) / 2,  # noqa: ARG005
-    _refuse_outside,
-    _no_text,
+    name="binomial",
+    link="logit",
+    variance=lambda mu: mu * (1 - mu),
+    variance_slope=lambda mu: 1 - 2 * mu,
+    deviance=_binomial_deviance,
+    saturated=_binomial_saturated,
+    dispersed=False,
+    begin=lambda y, centre: (y + 0.5) / 2,  # noqa: ARG005
+    stabilise=lambda y: 4 * y,
+    refuse=_refuse_outside,
+    doubt=_no_text,
 )
 POISSON = Distribution(
-    "poisson",
-    "log",
-    lambda mu: mu,
-    torch.ones_like,
-    _poisson_deviance,
-    _poisson_saturated,
-    False,
-    _shrunk,
-    _refuse_negative,
-    _doubt_counts,
+    name="poisson",
+    link="log",
+    variance=_itself,
+    variance_slope=torch.ones_like,
+    deviance=_poisson_deviance,
+    saturated=_poisson_saturated,
+    dispersed=False,
+    begin=_shrunk,
+    stabilise=lambda y: 2 * (y + 0.375).sqrt(),
+    refuse=_refuse_negative,
+    doubt=_doubt_counts,
 )
 GAMMA = Distribution(
-    "gamma",
-    "inverse",
-    lambda mu: mu * mu,
-    lambda mu: 2 * mu,
-    _gamma_deviance,
-    _gamma_saturated,
-    True,
-    _shrunk,
-    _refuse_not_positive,
-    _no_text,
+    name="gamma",
+    link="inverse",
+    variance=lambda mu: mu * mu,
+    variance_slope=lambda mu: 2 * mu,
+    deviance=_gamma_deviance,
+    saturated=_gamma_saturated,
+    dispersed=True,
+    begin=_shrunk,
+    stabilise=torch.log,
+    refuse=_refuse_not_positive,
+    doubt=_no_text,
 )
 INVERSE_GAUSSIAN = Distribution(
-    "inverse_gaussian",
-    "inverse_squared",
-    lambda mu: mu**3,
-    lambda mu: 3 * mu * mu,
-    lambda y, mu: (y - mu) ** 2 / (y * mu * mu),
-    _inverse_gaussian_saturated,
-    True,
-    _shrunk,
-    _refuse_not_positive,
-    _no_text,
+    name="inverse_gaussian",
+    link="inverse_squared",
+    variance=lambda mu: mu**3,
+    variance_slope=lambda mu: 3 * mu * mu,
+    deviance=lambda y, mu: (y - mu) ** 2 / (y * mu * mu),
+    saturated=_inverse_gaussian_saturated,
+    dispersed=True,
+    begin=_shrunk,
+    stabilise=torch.log,
+    refuse=_refuse_not_positive,
+    doubt=_no_text,
 )
 
 
 def _quasi(of: Distribution, name: str) -> Distribution:
     """The same mean and variance, with a dispersion in place of a likelihood."""
-    return Distribution(
-        name, of.link, of.variance, of.variance_slope, of.deviance, None, True, of.begin, of.refuse, _no_text
-    )
+    return replace(of, name=name, saturated=None, dispersed=True, doubt=_no_text)
 
 
 def tweedie(power: float) -> Distribution:
-    """The family with V(mu) = mu^power, for 1 < power < 2 of sums of a Poisson number of gamma amounts.
+    """Return the family with V(mu) = mu^power; for 1 < power < 2 sums of a Poisson number of gamma amounts.
+
+    It is fitted by its quasi-likelihood, whose maximum is that of the likelihood (Dunn and Smyth 2005, Statistics
+    and Computing 15:267-280); there is no log-likelihood.
 
     Parameters
     ----------
@@ -231,25 +252,35 @@ def tweedie(power: float) -> Distribution:
     ------
     ValueError
         There is no such distribution.
+
+    Examples
+    --------
+    >>> import formula_torch as ft
+    >>> fit = ft.fit("drvisits ~ private", ft.datasets.visits(), family=ft.families.tweedie(1.5))
+    >>> fit.params.round(4).to_dict()
+    {'Intercept': 1.8617, 'private': 0.1147}
     """
     if power <= 1 or power == 2:
         raise ValueError(f"tweedie({power:g}): the power must be above 1, and 2 is the gamma family.")
 
     def deviance(y: Tensor, mu: Tensor) -> Tensor:
         a, b = 1 - power, 2 - power
-        return 2 * (torch.where(y > 0, y, 0.0) ** b / (a * b) * (y > 0) - y * mu**a / a + mu**b / b)
+        own = torch.where(y > 0, torch.where(y > 0, y, 1.0) ** b, 0.0) / (a * b)
+        return 2 * (own - y * mu**a / a + mu**b / b)
 
     return Distribution(
-        f"tweedie({power:g})",
-        "log",
-        lambda mu: mu**power,
-        lambda mu: power * mu ** (power - 1),
-        deviance,
-        None,
-        True,
-        _shrunk,
-        _refuse_negative if power < 2 else _refuse_not_positive,
-        _no_text,
+        name=f"tweedie({power:g})",
+        link="log",
+        variance=lambda mu: mu**power,
+        variance_slope=lambda mu: power * mu ** (power - 1),
+        deviance=deviance,
+        saturated=None,
+        dispersed=True,
+        begin=_shrunk,
+        stabilise=_itself,
+        refuse=_refuse_negative if power < 2 else _refuse_not_positive,
+        doubt=_no_text,
+        power=power,
     )
 
 

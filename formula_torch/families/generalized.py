@@ -91,6 +91,13 @@ class GeneralizedFamily:
         return slope**2 / v - (y - mu) * (self.link.curvature(eta) / v - slope**2 * bend / v**2)
 
     @property
+    def everywhere(self) -> bool:
+        """Whether every linear predictor has a mean, and another has another one."""
+        eta = torch.tensor([-1.0, 0.0, 1.0], dtype=torch.float64)
+        mean = self.link.mean(eta)
+        return bool(self.distribution.deviance(torch.ones_like(eta), mean).isfinite().all() and (mean.diff() > 0).all())
+
+    @property
     def reading(self) -> str:
         """How the formula is to read a response."""
         return "successes" if self.name.removeprefix("quasi") == "binomial" else "numbers"

@@ -34,7 +34,7 @@ class Tails:
     turn: Elementwise
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Link:
     """A link as a value.
 
@@ -47,6 +47,8 @@ class Link:
         The mean from eta, and its two derivatives.
     tails : Tails or None
         Of a link to a probability.
+    power : float, optional
+        Of the mean, in a power link.
     """
 
     name: str
@@ -55,9 +57,15 @@ class Link:
     slope: Elementwise
     curvature: Elementwise
     tails: Tails | None = None
+    power: float | None = None
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}>"
 
     def __reduce__(self) -> str | tuple[Any, ...]:
         """Pickle by name: the functions of a link are code, not data."""
+        if self.power is not None:
+            return power_link, (self.power, self.name)
         return (resolve_link, (self.name,)) if LINKS.get(self.name) is self else super().__reduce__()
 
 
@@ -85,7 +93,8 @@ def _log_one_minus_exp(x: Tensor) -> Tensor:
 
 
 def _cloglog_log_mean(eta: Tensor) -> Tensor:
-    return _log_one_minus_exp(_exp(eta))
+    # Far down exp(eta) is nothing, and its logarithm is not.
+    return torch.where(eta < -40, eta, _log_one_minus_exp(_exp(eta)))
 
 
 def _gumbel_slope(eta: Tensor) -> Tensor:
@@ -174,6 +183,7 @@ def power_link(power: float, name: str | None = None) -> Link:
         lambda eta: eta**r,
         lambda eta: r * eta ** (r - 1),
         lambda eta: r * (r - 1) * eta ** (r - 2),
+        power=power,
     )
 
 

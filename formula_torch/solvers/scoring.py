@@ -27,10 +27,11 @@ from formula_torch.solvers.least_squares import LeastSquares, least_squares
 
 __all__ = ["Kernel", "Scored", "Start", "Sums", "dispersion_of", "scored", "searched", "sums_of", "working"]
 
-# Newton's decrement, the square of what is left in standard errors. The last step squares that where expected
-# and observed information are one; elsewhere steps gain a digit or so each, until rounding ends it.
+# Newton's decrement, the square of what is left in standard errors, at which a climb is at its top. Errors are
+# taken where the last step begins, so that steps go on until there is next to nothing: at once where expected and
+# observed information are one and each step squares it, a digit or so a step elsewhere, until rounding ends it.
 DECREMENT = 1e-12
-LINEAR_DECREMENT = 1e-20
+NOTHING = 1e-19
 MOST_STEPS = 200
 HALVINGS = 40
 # Smaller numbers have lost their digits; weights this much smaller than the largest are none.
@@ -49,11 +50,6 @@ class Kernel(Protocol):
     @property
     def dispersed(self) -> bool:
         """Whether the dispersion is estimated, not one."""
-        ...
-
-    @property
-    def canonical(self) -> bool:
-        """Whether expected and observed information are one."""
         ...
 
     def pieces(self, y: Tensor, eta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -151,13 +147,12 @@ def _climbed(design: Design, kernel: Kernel, start: Tensor) -> Scored:
     coordinates, kept = first.coordinates, first.kept
     standard = coordinates.standardised(design)
     beta, here = _defined(standard, kernel, coordinates.standardised_params(first.params), start)
-    enough = DECREMENT if kernel.canonical else LINEAR_DECREMENT
     step, decrement, iterations = np.zeros(design.k), math.inf, 1
     while iterations < MOST_STEPS and math.isfinite(here.loss):
         step, before = newton_step(here, kept), decrement
         decrement = float(here.gradient @ step) / dispersion_of(here, kernel, design.n_rows - len(kept))
         # Rounding leaves a little; where steps no longer help, that is it.
-        if decrement < enough or (decrement < DECREMENT and decrement > before / 4):
+        if decrement < NOTHING or (decrement < DECREMENT and decrement > before / 4):
             break
         beta, here = searched(standard, kernel, beta, step, here)
         iterations += 1
@@ -168,7 +163,7 @@ def _climbed(design: Design, kernel: Kernel, start: Tensor) -> Scored:
         iterations=iterations,
         decrement=decrement,
         converged=decrement < DECREMENT,
-        last_step=_raw_step(coordinates, step),
+        last_step=raw_step(coordinates, step),
         largest=here.largest,
     )
 
@@ -178,7 +173,7 @@ def dispersion_of(here: Sums, kernel: Kernel, freedom: int) -> float:
     return max(here.pearson / max(freedom, 1), 1e-300) if kernel.dispersed else 1.0
 
 
-def _raw_step(coordinates: Coordinates, step: np.ndarray) -> np.ndarray:
+def raw_step(coordinates: Coordinates, step: np.ndarray) -> np.ndarray:
     """A step of the standardised columns as one of the columns as they came."""
     moved = coordinates.scales * step
     if coordinates.constant is not None:
