@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from formula_torch.inference import vcov
     from formula_torch.inference.multiplicity import adjust_pvalues
     from formula_torch.present.plots.coefficients import plot_coefficients
-    from formula_torch.result import Fit, GlmFit, RegressionFit, TrajectoryFit
+    from formula_torch.result import Fit, GlmFit, RegressionFit, SeveralFit, TrajectoryFit
     from formula_torch.result.anova import anova
     from formula_torch.select import compare
     from formula_torch.trajectories import select_groups, traj
@@ -28,6 +28,7 @@ __all__ = [
     "Fit",
     "GlmFit",
     "RegressionFit",
+    "SeveralFit",
     "TrajectoryFit",
     "__version__",
     "adjust_pvalues",
@@ -47,6 +48,7 @@ _HOME = {
     "Fit": "formula_torch.result",
     "GlmFit": "formula_torch.result",
     "RegressionFit": "formula_torch.result",
+    "SeveralFit": "formula_torch.result",
     "TrajectoryFit": "formula_torch.result",
     "adjust_pvalues": "formula_torch.inference.multiplicity",
     "anova": "formula_torch.result.anova",

@@ -8,27 +8,20 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, cast
 
-from formula_torch.errors import DataError, FormulaError, check_known
-from formula_torch.families.generalized import resolve_generalized
-from formula_torch.fitting import solve, solve_glm
+from formula_torch.errors import FormulaError, check_known
+from formula_torch.fitting import Asked, regress
+from formula_torch.fitting.asked import ENGINES
 from formula_torch.formula.calls import read_call, verb_of
-from formula_torch.formula.learn import Problem, learn
-from formula_torch.inference.vcov import resolve_vcov
-from formula_torch.models.linear import WEIGHTS_TYPES
-from formula_torch.numerics.arrays import resolve_device
-from formula_torch.result.call import Call, table_reference
 from formula_torch.result.glm import GlmFit
 from formula_torch.result.regression import RegressionFit
-from formula_torch.result.rows import Rows
+from formula_torch.result.several import SeveralFit
 from formula_torch.result.trajectory import TrajectoryFit
 from formula_torch.trajectories import traj
 
 __all__ = ["fit"]
 
-ENGINES = ("torch",)
 # What the text of a model may call.
 VERBS: dict[str, Callable[..., TrajectoryFit]] = {"traj": traj}
-DEFAULT_VCOV = {"analytic": "iid", "frequency": "iid", "sampling": "robust"}
 
 
 def fit(
@@ -41,18 +34,23 @@ def fit(
     weights_type: str = "analytic",
     offset: Any = None,
     exposure: Any = None,
+    inflation: str | None = None,
+    dispersion: str | None = None,
     vcov: Any = None,
     use_t: bool | None = None,
+    bounds: Mapping[str, Any] | None = None,
+    prior: str | None = None,
     engine: str = "torch",
     device: str = "auto",
     na_action: str = "drop",
     subset: Any = None,
     functions: Mapping[str, Callable[..., Any]] | None = None,
-) -> RegressionFit | GlmFit:
+) -> RegressionFit | GlmFit | SeveralFit:
     """Fit a regression given as an R-style formula: linear, or a generalised linear model.
 
     Without a family, minimises sum_i w_i (y_i - o_i - x_i'b)^2 exactly (closed form), with as many digits as the
-    data carry. With one, maximises its log-likelihood by Fisher scoring, until Newton's decrement is rounding.
+    data carry. With one, maximises its log-likelihood by Fisher scoring or Newton's method, until the decrement is
+    rounding.
 
     Parameters
     ----------
@@ -65,7 +63,10 @@ def fit(
         Distribution of the response: ``"gaussian"`` (the default), ``"binomial"`` (0 and 1, truth values, two
         categories of which the last is the success, proportions with the trials as `weights`, or
         ``cbind(successes, failures)``), ``"poisson"``, ``"gamma"``, ``"inverse_gaussian"``, ``"quasipoisson"``,
-        ``"quasibinomial"``, or a value: ``ft.families.tweedie(1.5)``.
+        ``"quasibinomial"``, or a value: ``ft.families.tweedie(1.5)``. With further parameters:
+        ``"negative_binomial"`` (NB2), ``"nb1"``, ``"beta"``, ``"zero_inflated_poisson"``,
+        ``"zero_inflated_negative_binomial"``, ``"hurdle_poisson"``, ``"hurdle_negative_binomial"``,
+        ``"ordered_logit"``, ``"ordered_probit"``, ``"multinomial"``.
     link : str or Link, optional
         ``"identity"``, ``"log"``, ``"logit"``, ``"probit"``, ``"cloglog"``, ``"loglog"``, ``"cauchit"``,
         ``"inverse"``, ``"inverse_squared"``, ``"sqrt"``; by default the family's own.
@@ -80,6 +81,10 @@ def fit(
         Added to the linear predictor with coefficient 1; also ``offset(...)`` in the formula.
     exposure : str or array of shape (n,), optional
         What the mean is proportional to, as a population at risk; with a log link.
+    inflation : str, optional
+        Formula of the zeros, ``"~ z"``, in zero-inflated and hurdle models; by default a constant.
+    dispersion : str, optional
+        Formula of the logarithm of the dispersion (negative binomial) or the precision (beta).
     vcov : str, dict, estimator or array, optional
         Covariance of the coefficients: ``"iid"`` (the default), ``"HC0"`` to ``"HC5"``, ``"robust"``
         (HC1, the default with sampling weights), ``"OPG"``, ``{"cluster": "state"}``,
@@ -87,6 +92,11 @@ def fit(
     use_t : bool, optional
         Student's t or the normal; by default t, with n - k degrees of freedom or clusters - 1, in linear
         regressions, and in generalised ones the normal, with clusters t with clusters - 1.
+    bounds : dict of str to (low, high), optional
+        Bounds on coefficients, None for no bound: ``{"x": (0, None)}``. A coefficient at its bound has no error, and
+        those of the others hold given that it is there.
+    prior : {"firth"}, optional
+        Jeffreys' prior, by which estimates are finite where the response is separated (binomial and Poisson).
     engine : {"torch"}
     device : {"auto", "cpu", "cuda"}
         ``"auto"`` uses CUDA where there is one and the problem is large.
@@ -100,9 +110,9 @@ def fit(
 
     Returns
     -------
-    RegressionFit or GlmFit
-        GlmFit with a family (unless that is the normal with its identity link); a TrajectoryFit where the text
-        is that of a trajectory model.
+    RegressionFit, GlmFit or SeveralFit
+        GlmFit with a family (unless that is the normal with its identity link), SeveralFit where that has further
+        parameters; a TrajectoryFit where the text is that of a trajectory model.
 
     Raises
     ------
@@ -119,6 +129,8 @@ def fit(
         Columns are dependent (dropped, NaN) or nearly so.
     DesignWarning
         A term is lost, or no degrees of freedom are left.
+    ConvergenceWarning
+        A maximum was not reached, or lies at the edge of what is possible.
 
     Examples
     --------
@@ -127,56 +139,37 @@ def fit(
     >>> ft.fit("drvisits ~ private + medicaid + age", visits).params.round(4).to_dict()
     {'Intercept': 1.2418, 'private': 1.2969, 'medicaid': 1.5388, 'age': 0.063}
     """
-    check_known("engine", engine, ENGINES)
     if (verb := verb_of(formula)) is not None:
         shared = {"weights": weights, "offset": offset, "vcov": vcov, "subset": subset, "functions": functions}
         if na_action != "drop":
             shared["na_action"] = na_action
         if (weights_type, use_t) != ("analytic", None):
             raise ValueError("weights_type= and use_t= are of regressions; weights of units are counts.")
+        check_known("engine", engine, ENGINES)
         if device not in ("auto", "cpu"):
             raise ValueError(f"device={device!r}: a trajectory model is fitted on the CPU; leave device= out.")
         # The text of another verb returns what that verb does.
         return cast(RegressionFit, _called(verb, formula, data, {k: v for k, v in shared.items() if v is not None}))
-    check_known("weights_type", weights_type, WEIGHTS_TYPES)
-    estimator = resolve_vcov(vcov if vcov is not None else DEFAULT_VCOV[weights_type])
-    resolved = None if family is None and link is None else resolve_generalized(family or "gaussian", link)
-    if exposure is not None and (resolved is None or resolved.link.name != "log"):
-        raise ValueError("exposure= multiplies the mean, and needs a log link; see offset=.")
-    problem = learn(
-        formula,
-        data,
+    asked = Asked(
+        family=family,
+        link=link,
         weights=weights,
+        weights_type=weights_type,
         offset=offset,
         exposure=exposure,
-        subset=subset,
+        inflation=inflation,
+        dispersion=dispersion,
+        vcov=vcov,
+        use_t=use_t,
+        bounds=bounds,
+        prior=prior,
+        engine=engine,
+        device=device,
         na_action=na_action,
+        subset=subset,
         functions=functions,
-        hold=estimator.columns,
-        reading="numbers" if resolved is None else resolved.reading,
     )
-    _check_formula(problem, weights_type)
-    options = {
-        "family": family,
-        "link": link,
-        "weights": weights,
-        "weights_type": weights_type,
-        "offset": offset,
-        "exposure": exposure,
-        "vcov": vcov,
-        "use_t": use_t,
-        "engine": engine,
-        "device": device,
-        "na_action": na_action,
-        "subset": subset,
-        "functions": functions,
-    }
-    place = resolve_device(device, problem.design.n_rows * problem.design.k)
-    call = Call(f"fit({formula!r})", engine, place.type, partial(fit, **options), table_reference(data))
-    rows = Rows.of(problem, weights, offset, exposure)
-    if resolved is None or resolved.is_normal_linear:
-        return solve(problem, rows, call, estimator, use_t=use_t, weights_type=weights_type)
-    return solve_glm(problem, rows, call, estimator, resolved, use_t=use_t, weights_type=weights_type)
+    return regress(formula, data, asked, partial(fit, **vars(asked)))
 
 
 def _called(verb: str, text: str, data: Any, given: Mapping[str, Any]) -> TrajectoryFit:
@@ -198,13 +191,3 @@ def _called(verb: str, text: str, data: Any, given: Mapping[str, Any]) -> Trajec
     for warning in caught:
         warnings.warn(warning.message, stacklevel=3)
     return found
-
-
-def _check_formula(problem: Problem, weights_type: str) -> None:
-    second = problem.recipe.formula.second
-    if second:
-        terms = " + ".join(f"C({name})" for name in second)
-        raise FormulaError(f"fixed effects after `|` are not built yet; write {terms} among the terms.")
-    weights = problem.design.weights
-    if weights is not None and weights_type == "frequency" and bool((weights != weights.round()).any()):
-        raise DataError("frequency weights are counts of rows and must be whole numbers; see weights_type='analytic'.")

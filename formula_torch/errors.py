@@ -12,7 +12,8 @@
     ├── CollinearityWarning              columns dropped, or nearly dependent
     ├── ConvergenceWarning               a maximum was not reached
     ├── DesignWarning                    a term lost, or nothing left to estimate errors from
-    └── InferenceWarning                 a standard error or a test that cannot be trusted or had
+    ├── InferenceWarning                 a standard error or a test that cannot be trusted or had
+    └── SeparationWarning                estimates that are infinite, as the response is separated
 
 Messages say what is wrong, where (column, first rows, counts) and what to do. The two checks of
 arguments that every floor makes are here too, so that they are worded once.
@@ -33,6 +34,7 @@ __all__ = [
     "FormulaTorchError",
     "FormulaTorchWarning",
     "InferenceWarning",
+    "SeparationWarning",
     "UnknownNameError",
     "check_known",
     "check_share",
@@ -77,6 +79,10 @@ class DesignWarning(FormulaTorchWarning):
 
 class InferenceWarning(FormulaTorchWarning):
     """A standard error or a test is not defined, or should not be trusted."""
+
+
+class SeparationWarning(FormulaTorchWarning):
+    """Columns predict rows with certainty, so that their estimates are infinite."""
 
 
 def check_known(argument: str, given: Any, known: Iterable[Any]) -> None:

@@ -7,6 +7,7 @@ are in the orthonormal coordinates q of ``Coordinates``.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
@@ -46,8 +47,8 @@ class RowScores:
     coordinates : Coordinates
     slopes : Slopes
         d_i, the derivative in the linear predictor.
-    weights : Tensor, shape (n,), or None
-        Weight of each row in the information; None for 1.
+    weigh : callable or None
+        Returns the weight of each row in the information, shape (n,); None for 1.
     counts : Tensor, shape (n,), or None
         How many rows each one stands for (frequency weights).
     """
@@ -55,8 +56,13 @@ class RowScores:
     source: Design
     coordinates: Coordinates
     slopes: Slopes
-    weights: Tensor | None = None
+    weigh: Callable[[], Tensor] | None = None
     counts: Tensor | None = None
+
+    @cached_property
+    def weights(self) -> Tensor | None:
+        """Weight of each row in the information, shape (n,); None for 1."""
+        return None if self.weigh is None else self.weigh()
 
     @property
     def rank(self) -> int:
@@ -135,7 +141,8 @@ class RowScores:
         refuse_large(n_clusters, self.rank**2, "the information of every cluster")
         total = torch.zeros(self.rank, self.rank, n_clusters, dtype=torch.float64)
         where = as_tensor(codes, self._design.device)
-        weights = self.weights if self.counts is None else self.counts
+        parts = [part for part in (self.weights, self.counts) if part is not None]
+        weights = torch.stack(parts).prod(0) if parts else None
         with self._threads():
             for rows, batch in self._design.formed():
                 q = batch.matmat(self.coordinates.whiten)

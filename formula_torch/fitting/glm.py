@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
+import math
 import warnings
+from collections.abc import Iterator, Mapping
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from formula_torch.design import Design
 from formula_torch.design.auxiliary import constant_alone
-from formula_torch.errors import DataError
+from formula_torch.errors import DataError, FormulaTorchWarning
 from formula_torch.families.generalized import GeneralizedFamily
 from formula_torch.formula.learn import Problem
 from formula_torch.inference.moments import Estimator
 from formula_torch.inference.vcov import estimate
-from formula_torch.models.glm import Fitness, GlmModel, first_predictor, fitness
-from formula_torch.present.messages import design_notes, glm_warnings
+from formula_torch.models.glm import GlmModel, constant_fitness, first_predictor, fitness
+from formula_torch.present.bounds import bound_notes
+from formula_torch.present.messages import convergence_warning, design_notes, fit_warnings, separation_warnings
 from formula_torch.result.call import Call
 from formula_torch.result.glm import GlmFit
 from formula_torch.result.glm.base import Climbed
 from formula_torch.result.glm.moments import glm_moments
 from formula_torch.result.rows import Rows
-from formula_torch.solvers.scoring import scored
+from formula_torch.solvers.bounded_scoring import bounded_scored
+from formula_torch.solvers.box import Box
+from formula_torch.solvers.held import moved_to_offset
+from formula_torch.solvers.penalised import jeffreys, jeffreys_penalty
+from formula_torch.solvers.scoring import Scored, scored
+from formula_torch.solvers.separation import Separation, separation
 
-__all__ = ["solve_glm"]
+__all__ = ["null_predictor", "solve_glm"]
+
+METHODS = {None: "Fisher scoring", "firth": "Fisher scoring, Firth"}
 
 
 def solve_glm(
@@ -36,6 +48,8 @@ def solve_glm(
     *,
     use_t: bool | None = None,
     weights_type: str = "analytic",
+    bounds: Mapping[str, Any] | None = None,
+    prior: str | None = None,
     observed: bool = False,
     depth: int = 3,
 ) -> GlmFit:
@@ -51,6 +65,8 @@ def solve_glm(
     family : GeneralizedFamily
     use_t : bool, optional
     weights_type : {"analytic", "frequency", "sampling"}
+    bounds : dict of str to (low, high), optional
+    prior : {"firth"}, optional
     observed : bool
         Errors from the observed information rather than the expected one.
     depth : int
@@ -66,15 +82,21 @@ def solve_glm(
     name = problem.recipe.response_name
     _check_response(family, design, name)
     model = GlmModel.of(design, family, weights_type, observed=observed)
-    start = partial(first_predictor, family=family, name=name)
-    found = scored(design, family, start)
-    eta = design.linear_predictor(np.nan_to_num(found.params))
-    fitted = fitness(model, design, eta, model.n_obs - found.solution.rank)
-    for message in glm_warnings(
-        problem, found.solution, model.n_obs, converged=found.converged, decrement=found.decrement
-    ):
-        warnings.warn(message, stacklevel=depth)
+    box = None if bounds is None else Box.of(bounds, design.names)
+    found = _climbed(design, family, name, box, prior)
+    separated = separation(design, family, found) if box is None and prior is None else None
     lost = np.zeros(design.k, dtype=bool)
+    if separated is not None:
+        lost[separated.positions] = True
+    fitted = fitness(
+        model,
+        design,
+        design.linear_predictor(np.nan_to_num(found.params)),
+        model.n_obs - found.solution.rank,
+    )
+    free = moved_to_offset(design, found.solution.held)
+    for message in _warnings(problem, model, found, separated):
+        warnings.warn(message, stacklevel=depth)
     moments = glm_moments(found.solution, model, fitted.scale, lost, problem.recipe, rows, call)
     return GlmFit(
         recipe=problem.recipe,
@@ -86,14 +108,57 @@ def solve_glm(
         offset=_named(rows.offset),
         exposure=_named(rows.exposure),
         null_space=found.solution.null_space,
-        notes=(*design_notes(problem, found.solution), *_notes(family, design, name)),
+        notes=(
+            *design_notes(problem, found.solution),
+            *_notes(family, design, name),
+            *bound_notes(design.names, box, found.solution.held),
+            *_prior_notes(prior, found, fitted.llf),
+            *_separation_notes(design.names, separated),
+        ),
         solution=found.solution,
         model=model,
         fitness=fitted,
-        null=_null(model, design, fitted.scale, name),
-        climbed=Climbed("Fisher scoring", found.iterations, found.decrement, found.converged),
+        null_fitness=constant_fitness(model, free, null_predictor(family, free, name), fitted),
+        climbed=Climbed(METHODS[prior], found.iterations, found.decrement, found.converged),
         lost=lost,
     )
+
+
+def _climbed(design: Design, family: GeneralizedFamily, name: str, box: Box | None, prior: str | None) -> Scored:
+    start = partial(first_predictor, family=family, name=name)
+    if box is not None:
+        return bounded_scored(design, family, start, box)
+    return scored(design, family, start) if prior is None else jeffreys(design, family, start)
+
+
+def _warnings(
+    problem: Problem, model: GlmModel, found: Scored, separated: Separation | None
+) -> Iterator[FormulaTorchWarning]:
+    """Say what was lost, that the maximum was not reached, or that there is none."""
+    # Where the dispersion is known, errors need no degrees of freedom.
+    yield from fit_warnings(problem, found.solution, model.n_obs if model.family.dispersed else math.inf)
+    if separated is not None:
+        yield from separation_warnings(problem, separated, curable=not model.family.dispersed)
+    elif not found.converged:
+        yield convergence_warning(found.decrement)
+
+
+def _prior_notes(prior: str | None, found: Scored, llf: float) -> list[str]:
+    if prior is None:
+        return []
+    penalised = llf + jeffreys_penalty(found.solution.coordinates)
+    return [
+        f"With Jeffreys' prior (Firth 1993) the penalised log-likelihood is {penalised:.6g}; errors are from the "
+        "expected information at the estimate."
+    ]
+
+
+def _separation_notes(names: tuple[str, ...], found: Separation | None) -> list[str]:
+    if found is None:
+        return []
+    shown = ", ".join(f"`{names[j]}`" for j in found.positions[:6])
+    more = f" and {len(found.positions) - 6} others" if len(found.positions) > 6 else ""
+    return [f"Estimates of {shown}{more} are infinite; the numbers shown are where the climb ended."]
 
 
 def _named(given: object) -> str | bool | None:
@@ -113,17 +178,23 @@ def _notes(family: GeneralizedFamily, design: Design, name: str) -> list[str]:
     return [f"`{name}` {doubt}"] if doubt else []
 
 
-def _null(model: GlmModel, design: Design, scale: float, name: str) -> Fitness:
-    """Fit a constant alone, and the offset."""
-    family = model.family
+def null_predictor(family: GeneralizedFamily, design: Design, name: str) -> Tensor:
+    """Linear predictor of a constant alone, and the offset, shape (n,), or (1,) without an offset.
+
+    Parameters
+    ----------
+    family : GeneralizedFamily
+    design : Design
+        With response, weights and offset.
+    name : str
+        Of the response.
+    """
     assert design.y is not None
     if design.offset is None:
         # The mean of exponential families is that of the response, whatever the link.
         w = design.weights
         centre = design.y.mean() if w is None else (w * design.y).sum() / w.sum()
-        eta = family.link.link(centre).expand(design.n_rows)
-    else:
-        constant = constant_alone(design)
-        params = scored(constant, family, partial(first_predictor, family=family, name=name)).params
-        eta = constant.linear_predictor(params)
-    return fitness(model, design, eta, model.n_obs - 1, scale=scale)
+        return family.link.link(centre)[None]
+    constant = constant_alone(design)
+    params = scored(constant, family, partial(first_predictor, family=family, name=name)).params
+    return constant.linear_predictor(params)

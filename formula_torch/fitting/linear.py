@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,11 +16,14 @@ from formula_torch.inference.moments import Estimator
 from formula_torch.inference.vcov import estimate
 from formula_torch.models.linear import LinearModel, explained_squares
 from formula_torch.numerics.arrays import threads_for
+from formula_torch.present.bounds import bound_notes
 from formula_torch.present.messages import fit_notes, fit_warnings
 from formula_torch.result.call import Call
 from formula_torch.result.linear_moments import linear_moments
 from formula_torch.result.regression import RegressionFit
 from formula_torch.result.rows import Rows
+from formula_torch.solvers.bounded import bounded_least_squares
+from formula_torch.solvers.box import Box
 from formula_torch.solvers.least_squares import LeastSquares, least_squares
 
 __all__ = ["solve"]
@@ -32,6 +37,7 @@ def solve(
     *,
     use_t: bool | None = None,
     weights_type: str = "analytic",
+    bounds: Mapping[str, Any] | None = None,
     depth: int = 3,
 ) -> RegressionFit:
     """Solve a linear regression whose formula has met its data, and warn of what the user must know.
@@ -45,15 +51,18 @@ def solve(
         Of the covariance.
     use_t : bool, optional
     weights_type : {"analytic", "frequency", "sampling"}
+    bounds : dict of str to (low, high), optional
     depth : int
         Frames from here to the user's, whom warnings are to name.
     """
     device = torch.device(call.device)
     design = problem.design if device.type == "cpu" else problem.design.to(device)
     with threads_for(float(design.n_rows) * design.k**2):
-        solution = least_squares(design)
+        box = None if bounds is None else Box.of(bounds, design.names)
+        solution = least_squares(design) if box is None else bounded_least_squares(design, box)
         model = LinearModel.of(design, weights_type)
-        explained = None if design.offset is None else explained_squares(design, solution.params)
+        moved = design.offset is not None or any(solution.held.values())
+        explained = explained_squares(design, solution.params) if moved else None
     for message in fit_warnings(problem, solution, model.n_obs):
         warnings.warn(message, stacklevel=depth)
     _refuse_extreme_units(problem, solution, model.scale(solution.ssr, solution.rank))
@@ -68,7 +77,7 @@ def solve(
         rows=rows,
         offset=offset if offset is None or isinstance(offset, str) else True,
         null_space=solution.null_space,
-        notes=tuple(fit_notes(problem, solution, model.n_obs)),
+        notes=(*fit_notes(problem, solution, model.n_obs), *bound_notes(design.names, box, solution.held)),
         solution=solution,
         model=model,
         explained=explained,

@@ -9,18 +9,21 @@ fitted values are of length rank, and nothing is lost in differences of residual
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from formula_torch.design import Coordinates
+from formula_torch.formula.recipe import Recipe
 from formula_torch.inference.hypotheses import Hypotheses
 from formula_torch.inference.wald import wald_statistic
 from formula_torch.numerics.triangular import independent_columns
 
-__all__ = ["ADJUSTED_FOR", "Columns", "TermColumns", "effects", "wald_of_term"]
+__all__ = ["ADJUSTED_FOR", "TYPES", "Columns", "TermColumns", "effects", "term_columns", "wald_of_term"]
 
+TYPES: Mapping[Any, int] = {1: 1, 2: 2, 3: 3, "I": 1, "II": 2, "III": 3}
 # A correlation matrix of estimates whose smallest eigenvalue is this share of the largest is singular.
 SINGULAR = 1e-12
 
@@ -41,6 +44,13 @@ class TermColumns:
     name: str
     factors: frozenset[str]
     columns: list[int]
+
+
+def term_columns(recipe: Recipe) -> list[TermColumns]:
+    """Terms of a formula that have columns, in their order."""
+    terms = (t for t in recipe.terms if any(recipe.names[piece] for piece in t.pieces))
+    found = recipe.columns_of_terms.items()
+    return [TermColumns(name, frozenset(t.factors), columns) for t, (name, columns) in zip(terms, found, strict=True)]
 
 
 def _earlier(terms: Sequence[TermColumns], i: int) -> list[TermColumns]:
@@ -113,7 +123,8 @@ class Columns:
         """
         # Shifts are of no matter to a span that holds the constant, and much to its rounding.
         written = self._written(self.coordinates.constant in before)[:, [*before, *tested]]
-        kept = list(range(written.shape[1])) if not len(self.null_space) else independent_columns(written).kept
+        full = self.coordinates.rank == len(self.coordinates.scales)
+        kept = list(range(written.shape[1])) if full else independent_columns(written).kept
         directions, _ = np.linalg.qr(written[:, kept])
         return directions[:, sum(j < len(before) for j in kept) :]
 

@@ -1,11 +1,14 @@
-"""What residuals are compared with in pictures: normal quantiles with an envelope, contours of Cook's distance."""
+"""What residuals are compared with in pictures: normal quantiles, contours of Cook's distance, means in bins."""
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
+import pandas as pd
 from scipy import special
 
-__all__ = ["cooks_contour", "normal_envelope", "normal_positions"]
+__all__ = ["binned", "cooks_contour", "normal_envelope", "normal_positions"]
 
 
 def normal_positions(weights: np.ndarray) -> np.ndarray:
@@ -60,3 +63,38 @@ def cooks_contour(distance: float, leverage: np.ndarray, rank: int) -> np.ndarra
     [1.0]
     """
     return np.sqrt(distance * rank * (1 - leverage) / leverage)
+
+
+def binned(along: np.ndarray, residuals: np.ndarray, weights: np.ndarray | None, bins: int | None) -> pd.DataFrame:
+    """Mean residuals of rows of near values, in bins of about as many rows.
+
+    Parameters
+    ----------
+    along, residuals : array, shape (n,)
+    weights : array, shape (n,), or None
+    bins : int or None
+        By default the root of n; values that tie are in one bin.
+
+    Returns
+    -------
+    DataFrame
+        n, mean, resid, limit: two standard errors of the mean residual; NaN for a bin of one row.
+
+    Raises
+    ------
+    ValueError
+        Fewer than one bin.
+    """
+    count = int(math.sqrt(len(along))) if bins is None else bins
+    if count < 1:
+        raise ValueError(f"bins={count} must be at least 1.")
+    w = np.ones_like(along) if weights is None else weights
+    cuts = np.unique(np.quantile(along, np.linspace(0, 1, count + 1)))
+    place = np.clip(np.searchsorted(cuts, along, side="left") - 1, 0, max(len(cuts) - 2, 0))
+    _, place = np.unique(place, return_inverse=True)
+    n, total = np.bincount(place), np.bincount(place, w)
+    resid = np.bincount(place, w * residuals) / total
+    squares = np.bincount(place, (w * (residuals - resid[place])) ** 2)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        limit = np.where(n > 1, 2 * np.sqrt(squares * n / (n - 1)) / total, np.nan)
+    return pd.DataFrame({"n": n, "mean": np.bincount(place, w * along) / total, "resid": resid, "limit": limit})

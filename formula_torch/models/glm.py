@@ -21,7 +21,7 @@ from formula_torch.errors import DataError
 from formula_torch.families.generalized import GeneralizedFamily
 from formula_torch.numerics.arrays import slices, threads_for
 
-__all__ = ["Fitness", "GlmModel", "first_predictor", "fitness", "glm_scores", "row_loglik"]
+__all__ = ["Fitness", "GlmModel", "constant_fitness", "first_predictor", "fitness", "glm_scores", "row_loglik"]
 
 # Flops of a row of a likelihood, by which threads are chosen.
 WORK = 100.0
@@ -135,7 +135,7 @@ def row_loglik(model: GlmModel, design: Design, eta: Tensor, scale: float) -> Te
     return model.family.loglik(design.y, eta, scale, weights)
 
 
-def fitness(model: GlmModel, design: Design, eta: Tensor, df_resid: float, *, scale: float | None = None) -> Fitness:
+def fitness(model: GlmModel, design: Design, eta: Tensor, df_resid: float) -> Fitness:
     """Deviance, Pearson's chi-squared and log-likelihood of a linear predictor.
 
     Parameters
@@ -146,8 +146,6 @@ def fitness(model: GlmModel, design: Design, eta: Tensor, df_resid: float, *, sc
     eta : Tensor, shape (n,)
         Offset included.
     df_resid : float
-    scale : float, optional
-        The dispersion; by default that of the predictor itself.
     """
     deviance, pearson = 0.0, 0.0
     with threads_for(float(design.n_rows) * WORK):
@@ -155,12 +153,37 @@ def fitness(model: GlmModel, design: Design, eta: Tensor, df_resid: float, *, sc
             unit, chi = model.family.discrepancies(y, at)
             deviance += float((unit if w is None else unit * w).sum())
             pearson += float((chi if w is None else chi * w).sum())
-        if scale is None:
-            scale = _scale(model, pearson, df_resid)
+        scale = _scale(model, pearson, df_resid)
         # The normal's log-likelihood is at its maximum over the variance, as that of least squares.
         at_scale = deviance / model.n_obs if model.family.is_normal_linear else scale
         best = _saturated(model, design, eta, at_scale) if at_scale > 0 else math.nan
     return Fitness(deviance, pearson, scale, best - deviance / (2 * at_scale) if at_scale > 0 else math.nan)
+
+
+def constant_fitness(model: GlmModel, design: Design, eta: Tensor, full: Fitness) -> Fitness:
+    """Deviance and log-likelihood of a constant, at the dispersion of a model with more.
+
+    Parameters
+    ----------
+    model : GlmModel
+    design : Design
+        For response and weights.
+    eta : Tensor, shape (n,) or (1,)
+        Linear predictor of the constant, offset included.
+    full : Fitness
+        Of the model.
+    """
+    deviance = 0.0
+    with threads_for(float(design.n_rows) * WORK):
+        for y, at, w in _blocks(design, eta):
+            unit = model.family.deviance(y, at)
+            deviance += float((unit if w is None else unit * w).sum())
+    if model.family.is_normal_linear:
+        # Each at its own variance, as in least squares.
+        lost = model.n_obs / 2 * math.log(deviance / full.deviance) if full.deviance > 0 else math.nan
+    else:
+        lost = (deviance - full.deviance) / (2 * full.scale)
+    return Fitness(deviance, math.nan, full.scale, full.llf - lost)
 
 
 def _saturated(model: GlmModel, design: Design, eta: Tensor, scale: float) -> float:
@@ -183,7 +206,11 @@ def _blocks(design: Design, eta: Tensor) -> Iterator[tuple[Tensor, Tensor, Tenso
     """Responses, linear predictors and weights of blocks of rows."""
     assert design.y is not None
     for rows in slices(design.n_rows, BATCH_ROWS):
-        yield design.y[rows], eta[rows], None if design.weights is None else design.weights[rows]
+        yield (
+            design.y[rows],
+            eta if len(eta) == 1 else eta[rows],
+            None if design.weights is None else design.weights[rows],
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,12 +249,13 @@ def glm_scores(
         In which the information of all rows is the identity.
     model : GlmModel
     """
-    assert design.y is not None
-    eta = coordinates.standardised(design).linear_predictor(shifted_params) + shift
-    information = model.information(design.y, eta)
-    weights = design.weights
-    if weights is None or model.counted:
-        slopes = _Scores(design, shifted_params, shift, model.family, None)
-        return RowScores(design, coordinates, slopes, weights=information, counts=weights)
+    weights = None if model.counted else design.weights
+
+    def weigh() -> Tensor:
+        assert design.y is not None
+        eta = coordinates.standardised(design).linear_predictor(shifted_params) + shift
+        information = model.information(design.y, eta)
+        return information if weights is None else information * weights
+
     slopes = _Scores(design, shifted_params, shift, model.family, weights)
-    return RowScores(design, coordinates, slopes, weights=information * weights)
+    return RowScores(design, coordinates, slopes, weigh=weigh, counts=design.weights if model.counted else None)

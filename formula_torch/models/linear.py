@@ -123,7 +123,7 @@ def linear_scores(
         return RowScores(design, coordinates, slopes)
     if model.weights_type == "frequency":
         return RowScores(design, coordinates, slopes, counts=weights)
-    return RowScores(design, coordinates, slopes, weights=weights)
+    return RowScores(design, coordinates, slopes, weigh=lambda: weights)
 
 
 def _unit(largest: float) -> float:

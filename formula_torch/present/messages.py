@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from formula_torch.errors import CollinearityWarning, ConvergenceWarning, DesignWarning, FormulaTorchWarning
+from formula_torch.errors import (
+    CollinearityWarning,
+    ConvergenceWarning,
+    DesignWarning,
+    FormulaTorchWarning,
+    SeparationWarning,
+)
 from formula_torch.formula.learn import Problem
 from formula_torch.solvers.least_squares import LeastSquares
+from formula_torch.solvers.separation import Separated, Separation
 
-__all__ = ["design_notes", "fit_notes", "fit_warnings", "glm_warnings"]
+__all__ = ["convergence_warning", "design_notes", "fit_notes", "fit_warnings", "separation_warnings"]
 
 # Condition of the standardised columns above which coefficients hang on the last digits of the data.
 NEARLY_DEPENDENT = 1e6
@@ -57,16 +64,12 @@ def _listed(names: tuple[str, ...], positions: list[int]) -> str:
     return shown + (f" and {len(positions) - 4} others" if len(positions) > 4 else "")
 
 
-def glm_warnings(
-    problem: Problem, solution: LeastSquares, n_obs: float, *, converged: bool, decrement: float
-) -> Iterator[FormulaTorchWarning]:
-    """Say what was lost, and whether the maximum was reached."""
-    yield from fit_warnings(problem, solution, n_obs)
-    if not converged:
-        yield ConvergenceWarning(
-            f"the maximum of the likelihood was not reached (Newton's decrement is {decrement:.1e}): coefficients and "
-            "errors are not to be trusted. Rescale or drop columns, or choose another link=."
-        )
+def convergence_warning(decrement: float) -> ConvergenceWarning:
+    """Say that a maximum was not reached."""
+    return ConvergenceWarning(
+        f"the maximum of the likelihood was not reached (Newton's decrement is {decrement:.1e}): coefficients and "
+        "errors are not to be trusted. Rescale or drop columns, or choose another link=."
+    )
 
 
 def fit_notes(problem: Problem, solution: LeastSquares, n_obs: float) -> list[str]:
@@ -87,3 +90,67 @@ def design_notes(problem: Problem, solution: LeastSquares) -> list[str]:
     if solution.dependent:
         notes.append(f"Dropped as exactly collinear: {_listed(problem.design.names, list(solution.dependent))}.")
     return notes
+
+
+def separation_warnings(problem: Problem, found: Separation, *, curable: bool) -> Iterator[SeparationWarning]:
+    """Say which estimates are infinite, and because of which rows.
+
+    Parameters
+    ----------
+    problem : Problem
+    found : Separation
+    curable : bool
+        Whether there is a prior for such a model.
+    """
+    remedy = "prior='firth' gives finite estimates." if curable else "Merge levels, or drop columns."
+    names = problem.design.names
+    if not found.proved:
+        listed = _listed(names, found.positions)
+        yield SeparationWarning(f"the data hold no information about {listed}: their errors are NaN. {remedy}")
+        return
+    single = [g for g in found.groups if len(g.positions) == 1 and g.pull]
+    if single:
+        where = ", ".join(_one_outcome(problem, g) for g in single)
+        whose = "its estimate is infinite, and its error"
+        if len(single) > 1:
+            whose = "their estimates are infinite, and their errors"
+        yield SeparationWarning(f"`{problem.recipe.response_name}` is {where}: {whose} NaN. {remedy}")
+    for group in found.groups:
+        if group not in single:
+            yield SeparationWarning(f"{_separating(problem, found, group)} {remedy}")
+
+
+def _one_outcome(problem: Problem, group: Separated) -> str:
+    """As in: 0 in all 12 rows of `g[T.c]`."""
+    (position,) = group.positions
+    name = problem.design.names[position]
+    rows = f"{_outcome(problem, group.pull)} in all {group.n_rows:,} rows"
+    if position == problem.design.constant:
+        return rows
+    return f"{rows} of `{name}`" if "[T." in name and ":" not in name else f"{rows} where `{name}` is not 0"
+
+
+def _outcome(problem: Problem, pull: int) -> str:
+    """Value of the response at the end to which rows are pulled."""
+    upper = pull > 0 and problem.recipe.reading == "successes"
+    levels = problem.recipe.response_levels
+    return repr(levels[int(upper)]) if levels else str(int(upper))
+
+
+def _separating(problem: Problem, found: Separation, group: Separated) -> str:
+    """Name first the columns that all separating directions use the same way."""
+    names, listed = problem.design.names, _listed(problem.design.names, group.positions)
+    one = len(group.positions) == 1
+    infinite = f"{'the estimate' if one else 'the estimates'} of {listed} {'is' if one else 'are'} infinite"
+    nothing = f"{'its error is' if one else 'their errors are'} NaN."
+    if group.pull and group.n_rows == found.of_rows:
+        outcome = f"`{problem.recipe.response_name}` is {_outcome(problem, group.pull)} in all {group.n_rows:,} rows"
+        return f"{outcome}: {infinite}, and {nothing}"
+    signs = dict(zip(found.positions, found.signs, strict=True))
+    culprits = [j for j in group.positions if signs[j] and j != problem.design.constant] or group.positions
+    verb = "separates" if len(culprits) == 1 else "together separate"
+    alike = f" (all are {_outcome(problem, group.pull)})" if group.pull else ""
+    return (
+        f"{_listed(names, culprits)} {verb} the response: {group.n_rows:,} of {found.of_rows:,} rows are predicted "
+        f"with certainty{alike}, so that {infinite}; {nothing}"
+    )

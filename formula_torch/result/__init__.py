@@ -3,6 +3,7 @@
 from formula_torch.result.fit import Fit
 from formula_torch.result.glm import GlmFit
 from formula_torch.result.regression import RegressionFit
+from formula_torch.result.several import SeveralFit
 from formula_torch.result.trajectory import TrajectoryFit
 
-__all__ = ["Fit", "GlmFit", "RegressionFit", "TrajectoryFit"]
+__all__ = ["Fit", "GlmFit", "RegressionFit", "SeveralFit", "TrajectoryFit"]

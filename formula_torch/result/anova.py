@@ -7,20 +7,20 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 
-from formula_torch.errors import DataError, InferenceWarning, check_known
-from formula_torch.inference.anova import ADJUSTED_FOR, Columns, TermColumns, effects, wald_of_term
+from formula_torch.errors import InferenceWarning, check_known
+from formula_torch.inference.anova import ADJUSTED_FOR, TYPES, Columns, TermColumns, effects, term_columns
 from formula_torch.numerics.tails import f_sf
 from formula_torch.result.comparison import Comparisons
+from formula_torch.result.glm.anova import DevianceTables, deviance_table
 from formula_torch.result.nesting import check_nested
+from formula_torch.result.term_wald import wald_after
 
 __all__ = ["AnovaTables", "anova"]
-
-TYPES: Mapping[Any, int] = {1: 1, 2: 2, 3: 3, "I": 1, "II": 2, "III": 3}
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,13 @@ STYLES: dict[str, TableStyle] = {
 }
 
 
-def anova(*fits: Comparisons, typ: int | str = 1, vcov: Any = None, style: str = "statsmodels") -> pd.DataFrame:
+def anova(
+    *fits: Comparisons | DevianceTables,
+    typ: int | str = 1,
+    test: str | None = None,
+    vcov: Any = None,
+    style: str = "statsmodels",
+) -> pd.DataFrame:
     """Analysis of variance of the terms of a model, or of models nested in one another.
 
     Of one model, each term is tested after the terms before it (type 1), after all that do not contain
@@ -104,12 +110,19 @@ def anova(*fits: Comparisons, typ: int | str = 1, vcov: Any = None, style: str =
     A term counts the coefficients that could be estimated; as in R, a coefficient dropped as
     dependent on an earlier term leaves its share to that one.
 
+    Of generalised linear models it is the analysis of deviance: what a term takes from the deviance of a model of
+    the terms it is tested after, each fitted again, over the dispersion of the whole model (R's ``anova.glm``, and
+    ``car::Anova`` for types 2 and 3); under a robust covariance, Wald statistics of the whole model.
+
     Parameters
     ----------
-    fits : RegressionFit
+    fits : RegressionFit or GlmFit
         One, or several from the smallest to the largest, of the same rows.
     typ : {1, 2, 3}
         Or ``"I"``, ``"II"``, ``"III"``; of one model.
+    test : {None, "LR", "F", "Wald"}
+        Of generalised linear models: by default Wald under a robust covariance, else F where the dispersion is
+        estimated and the likelihood ratio where it is known.
     vcov : optional
         Another covariance, as in ``with_vcov``.
     style : {"statsmodels", "R"}
@@ -121,19 +134,21 @@ def anova(*fits: Comparisons, typ: int | str = 1, vcov: Any = None, style: str =
     DataFrame
         One model: df, sum_sq, mean_sq, F, PR(>F), a row a term and one for the residuals (types 2 and 3
         without mean_sq). Several: df_resid, ssr, df_diff, ss_diff, F, Pr(>F), a row a model, each
-        against the one before it, with the error variance of the last (R's is that of the largest).
+        against the one before it, with the error variance of the last (R's is that of the largest). Of
+        generalised linear models type 1: df, deviance, df_resid, resid_deviance, chi2 or F, and its p-value; types 2
+        and 3: chi2 or F, df and p-value; several: df_resid, deviance, df_diff, deviance_diff, chi2 or F, p-value.
 
     Raises
     ------
     ValueError
-        Unknown type or style.
+        Unknown type, test or style; F where the dispersion is known.
     DataError
         The models are not nested, not ordered, or of other rows.
 
     Warns
     -----
     InferenceWarning
-        The covariance has too small a rank to test a term.
+        The covariance has too small a rank to test a term; or is robust, and a test asked for that is not.
 
     Examples
     --------
@@ -145,7 +160,12 @@ def anova(*fits: Comparisons, typ: int | str = 1, vcov: Any = None, style: str =
     C(chronic)   28370.4     8.0
     Residual    172197.7  3667.0
     """
-    return _table(fits, typ, vcov, style)
+    glms = [fit for fit in fits if isinstance(fit, DevianceTables)]
+    if fits and len(glms) == len(fits):
+        return deviance_table(glms, typ, test, vcov, style)
+    if test is not None:
+        raise ValueError("test= is for generalised linear models; of linear ones vcov= chooses between F and Wald.")
+    return _table(cast("tuple[Comparisons, ...]", fits), typ, vcov, style)
 
 
 class AnovaTables(Comparisons):
@@ -172,7 +192,7 @@ def _table(fits: Sequence[Comparisons], typ: int | str, vcov: Any, style: str) -
         raise ValueError(f"typ={typ!r} is not known; use 1, 2 or 3.")
     check_known("style", style, STYLES)
     if not fits or not all(isinstance(fit, Comparisons) for fit in fits):
-        raise TypeError("anova takes fitted models: anova(fit), or anova(smaller, larger).")
+        raise TypeError("anova takes fitted models of one kind: anova(fit), or anova(smaller, larger).")
     if vcov is not None:
         fits = [fit.with_vcov(vcov) for fit in fits]
     if len(fits) == 1:
@@ -185,14 +205,8 @@ def _table(fits: Sequence[Comparisons], typ: int | str, vcov: Any, style: str) -
 # -- one model ------------------------------------------------------------------------------------
 
 
-def _terms(fit: Comparisons) -> list[TermColumns]:
-    terms = (t for t in fit.recipe.terms if any(fit.recipe.names[piece] for piece in t.pieces))
-    found = fit.recipe.columns_of_terms.items()
-    return [TermColumns(name, frozenset(t.factors), columns) for t, (name, columns) in zip(terms, found, strict=True)]
-
-
 def _of_terms(fit: Comparisons, typ: int, style: TableStyle) -> pd.DataFrame:
-    terms = _terms(fit)
+    terms = term_columns(fit.recipe)
     rows, untested = {}, []
     for i, term in enumerate(terms):
         if not term.factors and typ < 3:
@@ -224,29 +238,9 @@ def _row(fit: Comparisons, before: Sequence[int], term: TermColumns) -> dict[str
         mean = float(np.sum((added.T @ effects(at, fit.coefficients)) ** 2)) / df
         f = mean / scale
     else:
-        f = _wald(fit, before, term, added) / df
+        f = wald_after(fit, before, term, added) / df
         mean = f * scale
     return {"df": df, "sum_sq": mean * df, "mean_sq": mean, "F": f, "p": f_sf(f, df, fit.df_denom)}
-
-
-def _wald(fit: Comparisons, before: Sequence[int], term: TermColumns, added: np.ndarray) -> float:
-    """Wald statistic of a term.
-
-    Raises
-    ------
-    DataError
-        Coefficients were dropped, and those left do not say what the term adds to the others.
-    """
-    estimated = set(fit.solution.kept)
-    tested, others = [j for j in term.columns if j in estimated], [j for j in before if j in estimated]
-    if len(fit.null_space):
-        spanned = Columns(fit.solution.coordinates, fit.null_space).added([], before).shape[1]
-        if added.shape[1] != len(tested) or spanned != len(others):
-            raise DataError(
-                f"`{term.name}` cannot be tested under a robust covariance: coefficients were dropped as dependent "
-                "between it and other terms. Fit a model without the dependent columns, or take typ=1 or vcov='iid'."
-            )
-    return wald_of_term(fit.coefficients, fit.covariance.matrix, tested, sorted(estimated - {*tested, *others}))
 
 
 # -- several models -------------------------------------------------------------------------------

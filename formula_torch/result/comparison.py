@@ -3,40 +3,23 @@
 from __future__ import annotations
 
 import math
-import warnings
 from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 
-from formula_torch.errors import DataError, InferenceWarning
+from formula_torch.errors import DataError
 from formula_torch.inference.covariance import HC_KINDS
 from formula_torch.inference.score_test import score_statistic
-from formula_torch.inference.wald import wald_statistic
 from formula_torch.models.linear import linear_scores
 from formula_torch.numerics.tails import chi2_sf, f_sf
 from formula_torch.result.linear_fit import LinearFit
-from formula_torch.result.nesting import check_nested, restrictions_of
+from formula_torch.result.nesting import check_nested
+from formula_torch.result.wald_comparison import ModelTest, WaldComparison
 
-__all__ = ["Comparisons", "ModelTest"]
-
-
-class ModelTest(NamedTuple):
-    """A test of one model against another.
-
-    Parameters
-    ----------
-    statistic, pvalue : float
-    df_diff : float
-        Coefficients that the restricted model lacks.
-    """
-
-    statistic: float
-    pvalue: float
-    df_diff: float
+__all__ = ["Comparisons"]
 
 
-class Comparisons(LinearFit):
+class Comparisons(LinearFit, WaldComparison):
     """Tests of restrictions; the restricted model must be nested in this one, on the same rows."""
 
     def compare_f_test(self, restricted: LinearFit) -> ModelTest:
@@ -69,7 +52,7 @@ class Comparisons(LinearFit):
         19.768
         """
         check_nested(restricted, self)
-        self._warn_of_one_variance(restricted, "F")
+        self._warn_of_assumption(restricted, "F", "one error variance")
         d = restricted.df_resid - self.df_resid
         f = (restricted.ssr - self.ssr) / d / self.scale if self.scale > 0 else math.nan
         return ModelTest(float(f), f_sf(f, d, self.df_resid), d)
@@ -96,7 +79,7 @@ class Comparisons(LinearFit):
         if large_sample:
             return self.compare_lm_test(restricted, use_lr=True)
         check_nested(restricted, self)
-        self._warn_of_one_variance(restricted, "likelihood ratio")
+        self._warn_of_assumption(restricted, "likelihood ratio", "one error variance")
         d = restricted.df_resid - self.df_resid
         ratio = 2 * (self.llf - restricted.llf) if math.isfinite(self.llf) else math.nan
         return ModelTest(float(ratio), chi2_sf(ratio, d), d)
@@ -143,47 +126,3 @@ class Comparisons(LinearFit):
         scores = linear_scores(at_null, np.zeros(own.k), self.solution.coordinates, self.model)
         spread = self.row_scores("a robust LM test") if use_lr else scores
         return score_statistic(scores, spread, own.n_rows, self.nobs, demean and not use_lr)
-
-    def compare_wald_test(self, restricted: LinearFit, *, use_f: bool | None = None) -> ModelTest:
-        """Wald test of the restrictions under this fit's covariance, whichever it has.
-
-        Parameters
-        ----------
-        restricted : RegressionFit
-            Need not be a model with some terms left out: any linear restrictions.
-        use_f : bool, optional
-            F or chi-squared; by default F where the summary has t.
-
-        Raises
-        ------
-        DataError
-            The models are not nested, or of other rows.
-        DataRemovedError
-            The restrictions are read from the rows.
-
-        Examples
-        --------
-        >>> import formula_torch as ft
-        >>> fit = ft.fit("drvisits ~ age + educ + chronic", ft.datasets.visits(), vcov="HC1")
-        >>> test = fit.compare_wald_test(fit.update("drvisits ~ I(age + educ) + chronic"))
-        >>> bool(abs(test.statistic - fit.f_test("age = educ").statistic) < 1e-8)
-        True
-        """
-        check_nested(restricted, self)
-        d = restricted.df_resid - self.df_resid
-        test = wald_statistic(restrictions_of(restricted, self), self.covariance.matrix)
-        chi2 = test.chi2 if test.rank == d else math.nan
-        if not (self.use_t if use_f is None else use_f):
-            return ModelTest(chi2, chi2_sf(chi2, d), d)
-        return ModelTest(chi2 / d, f_sf(chi2 / d, d, self.df_denom), d)
-
-    def _warn_of_one_variance(self, restricted: LinearFit, name: str) -> None:
-        """Called by what the user calls, whose caller is warned."""
-        robust = [fit.covariance.label for fit in (self, restricted) if not fit.covariance.classical]
-        if robust:
-            warnings.warn(
-                f"the {name} test assumes one error variance, and the covariance of the models is {robust[0]}; "
-                "compare_wald_test uses that.",
-                InferenceWarning,
-                stacklevel=3,
-            )

@@ -246,7 +246,7 @@ def _squares_without(row: int, deletion: Deletion, scores: RowScores) -> float:
     alone = replace(
         scores,
         source=scores.source.rows(row, row + 1),
-        weights=None if weights is None else weights[row : row + 1],
+        weigh=None if weights is None else partial(weights.__getitem__, slice(row, row + 1)),
         counts=None,
     )
     moved = scores.along(alone.orthonormal()[0] * press)

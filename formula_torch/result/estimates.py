@@ -77,6 +77,11 @@ class Estimates(ABC):
         return self._series(self.coefficients)
 
     @property
+    def estimated(self) -> np.ndarray:
+        """Coefficients that the data determine, shape (k,); NaN for aliased columns, and those held at a bound."""
+        return self.coefficients
+
+    @property
     def bse(self) -> pd.Series:
         """Standard errors of the coefficients, shape (k,)."""
         return self._series(standard_errors(np.diag(self.covariance.matrix)))

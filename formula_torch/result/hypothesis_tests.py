@@ -35,6 +35,11 @@ class HypothesisTests(Estimates):
     written. Where ``exp(x)`` is itself a coefficient, that is meant.
     """
 
+    @property
+    def term_columns(self) -> dict[str, list[int]]:
+        """Positions of the coefficients of each term of the formula."""
+        return self.recipe.columns_of_terms
+
     def _df(self, use_t: bool) -> float:
         return self.df_denom if use_t else math.inf
 
@@ -168,7 +173,7 @@ class HypothesisTests(Estimates):
         >>> fit.wald_test_terms().table["df_constraint"].to_dict()
         {'Intercept': 1, 'age': 1, 'C(chronic)': 8}
         """
-        columns = self.recipe.columns_of_terms
+        columns = self.term_columns
         tested = [(name, found) for name, found in columns.items() if not skip_single or len(found) > 1]
         tested += [(part, _containing(part, columns)) for part in combine_terms]
         identity = np.eye(len(self.names))
@@ -216,7 +221,7 @@ class HypothesisTests(Estimates):
         >>> fit.t_test_pairwise("C(actlim)").contrast_labels
         ['1-0']
         """
-        columns = self.recipe.columns_of_terms
+        columns = self.term_columns
         if term not in columns:
             raise UnknownNameError(
                 f"`{term}` is not a term{suggest(term, columns)} The terms are {', '.join(columns)}."

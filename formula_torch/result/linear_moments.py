@@ -12,6 +12,7 @@ from formula_torch.inference.moments import Labels, Moments
 from formula_torch.models.linear import LinearModel, linear_scores
 from formula_torch.result.call import Call
 from formula_torch.result.rows import Rows, needed
+from formula_torch.solvers.held import moved_to_offset, without_held
 from formula_torch.solvers.least_squares import LeastSquares
 
 __all__ = ["linear_moments", "row_scores"]
@@ -44,10 +45,11 @@ def linear_moments(
 
 def row_scores(rows: Rows, recipe: Recipe, solution: LeastSquares, model: LinearModel, call: Call) -> RowScores:
     """Read the rows again, where the fit was computed; residuals of a perfect fit are zero."""
+    coordinates, shifted_params = without_held(solution)
     return linear_scores(
-        rows.design(recipe).to(torch.device(call.device)),
-        solution.shifted_params,
-        solution.coordinates,
+        moved_to_offset(rows.design(recipe).to(torch.device(call.device)), solution.held),
+        shifted_params,
+        coordinates,
         model,
         shift=solution.response_shift,
         perfect=solution.perfect,

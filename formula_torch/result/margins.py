@@ -217,9 +217,10 @@ class Margins(Estimates):
         check_share("level", level)
         found = sorted(found, key=lambda f: f.place)
         jacobian = np.stack([f.average.gradient for f in found]) if found else np.zeros((0, len(self.coefficients)))
-        aliased = np.isnan(self.coefficients)
+        aliased = np.isnan(self.estimated)
         lost = np.array([not estimable(row, self.null_space) for row in jacobian], dtype=bool)
-        # An aliased coefficient is zero without error; what is estimable does not depend on that choice.
+        # An aliased coefficient is zero without error, and one at a bound is there without; what is estimable does not
+        # depend on that choice.
         matrix = np.where(aliased[:, None] | aliased, 0.0, self.covariance.matrix)
         cov = blanked(delta_method(jacobian, matrix), lost)
         estimates = np.where(lost, np.nan, [f.average.estimate for f in found])

@@ -13,7 +13,7 @@ from formula_torch.design import Design
 from formula_torch.errors import DataError, DataRemovedError
 from formula_torch.inference.hypotheses import Hypotheses
 from formula_torch.inference.nesting import distance_to_span, restrictions
-from formula_torch.result.linear_fit import LinearFit
+from formula_torch.result.solved_fit import SolvedFit
 
 __all__ = ["check_nested", "check_same_rows", "restrictions_of"]
 
@@ -23,7 +23,7 @@ NESTED = 1e-6
 SAME_SUM = 1e-8
 
 
-def check_same_rows(fits: Sequence[LinearFit]) -> None:
+def check_same_rows(fits: Sequence[SolvedFit]) -> None:
     """Raise unless all models explain the same response on the same rows.
 
     Raises
@@ -47,24 +47,27 @@ def check_same_rows(fits: Sequence[LinearFit]) -> None:
             )
 
 
-def _size(fit: LinearFit) -> str:
+def _size(fit: SolvedFit) -> str:
     return f"{fit.nobs:g} observations ({' '.join(fit.sample.notes) or 'all rows'})"
 
 
-def _columns(fits: Sequence[LinearFit]) -> list[str]:
+def _columns(fits: Sequence[SolvedFit]) -> list[str]:
     return list(dict.fromkeys(c for fit in fits for c in (*fit.recipe.response_columns, *fit.recipe.columns)))
 
 
-def _same_response(one: LinearFit, other: LinearFit) -> bool:
+def _same_response(one: SolvedFit, other: SolvedFit) -> bool:
     """Compare values where the rows are held, else their sums."""
-    if one.model.weights_type != other.model.weights_type:
+    if one.weights_type != other.weights_type:
         return False
     if one.rows is None or other.rows is None:
-        ours, theirs = one.solution.totals, other.solution.totals
-        sums = ((ours.weight, theirs.weight), (ours.centred, theirs.centred), (ours.uncentred, theirs.uncentred))
+        sums = zip(one.response_sums, other.response_sums, strict=True)
         return all(math.isclose(a, b, rel_tol=SAME_SUM) for a, b in sums)
-    left, right = (fit.recipe.response(fit.held_rows("comparing models").used_frame()) for fit in (one, other))
-    return np.array_equal(left, right) and _equal(one.rows.weight_values(), other.rows.weight_values())
+    left, right = (fit.recipe.read(fit.held_rows("comparing models").used_frame()) for fit in (one, other))
+    return (
+        np.array_equal(left.values, right.values)
+        and _equal(left.trials, right.trials)
+        and _equal(one.rows.weight_values(), other.rows.weight_values())
+    )
 
 
 def _equal(one: np.ndarray | None, other: np.ndarray | None) -> bool:
@@ -73,7 +76,7 @@ def _equal(one: np.ndarray | None, other: np.ndarray | None) -> bool:
     return np.array_equal(one, other)
 
 
-def check_nested(restricted: LinearFit, full: LinearFit) -> None:
+def check_nested(restricted: SolvedFit, full: SolvedFit) -> None:
     """Raise unless one model is the other with linear restrictions on its coefficients.
 
     The columns of the restricted model are projected on those of the full one; where a result no
@@ -99,17 +102,13 @@ def check_nested(restricted: LinearFit, full: LinearFit) -> None:
                 "both again."
             )
         return
-    inner, outer = _design(restricted), _design(full)
+    inner, outer = (fit.weighted_design("comparing models") for fit in (restricted, full))
     at = restricted.solution.coordinates, full.solution.coordinates
     if distance_to_span(inner, at[0], outer, at[1], _shift(inner, outer)) > NESTED:
         raise DataError(
             f"{texts} are not nested: columns of the first are not linear combinations of those of the second, so "
             "that neither is a restriction of the other; compare them by aic or bic."
         )
-
-
-def _design(fit: LinearFit) -> Design:
-    return fit.held_rows("comparing models").design(fit.recipe)
 
 
 def _shift(inner: Design, outer: Design) -> Tensor | None:
@@ -119,9 +118,9 @@ def _shift(inner: Design, outer: Design) -> Tensor | None:
     return shift if bool((shift != 0).any()) else None
 
 
-def restrictions_of(restricted: LinearFit, full: LinearFit) -> Hypotheses:
+def restrictions_of(restricted: SolvedFit, full: SolvedFit) -> Hypotheses:
     """State as hypotheses on the full model's coefficients that it is the restricted one, which is nested in it."""
-    inner, outer = _design(restricted), _design(full)
+    inner, outer = (fit.weighted_design("comparing models") for fit in (restricted, full))
     shift = _shift(inner, outer)
     if shift is None and _same_columns(restricted, full, inner, outer):
         shared = {restricted.names[j] for j in restricted.solution.kept}
@@ -133,7 +132,7 @@ def restrictions_of(restricted: LinearFit, full: LinearFit) -> Hypotheses:
     return restrictions(inner, at[0], outer, at[1], full.coefficients, shift)
 
 
-def _same_columns(restricted: LinearFit, full: LinearFit, inner: Design, outer: Design) -> bool:
+def _same_columns(restricted: SolvedFit, full: SolvedFit, inner: Design, outer: Design) -> bool:
     """Whether the restricted model is the other without some coefficients: by name, and by the rows' values."""
     kept = {full.names[j]: j for j in full.solution.kept}
     shared = [(j, kept[name]) for j, name in enumerate(restricted.names) if name in kept]

@@ -17,9 +17,10 @@ from formula_torch.design import Design
 from formula_torch.errors import DataError, DataRemovedError
 from formula_torch.formula.derivative import Derivative, derivative, offset_readers, readers
 from formula_torch.formula.recipe import Recipe
-from formula_torch.formula.sample import row_values
+from formula_torch.formula.sample import log_exposure, row_values
 from formula_torch.numerics.arrays import as_tensor
 from formula_torch.result.estimates import Estimates
+from formula_torch.result.rows import Rows
 
 __all__ = ["Population", "fitted_frame", "fitted_population", "new_population", "population_of"]
 
@@ -38,6 +39,8 @@ class Population:
         The offset that is not part of the formula.
     ends : dict
         Column to the range of values the model was fitted on.
+    exposure : str or array of shape (n,) or None
+        Its logarithm is part of the offset; a column is a variable as others are.
     """
 
     recipe: Recipe
@@ -45,6 +48,7 @@ class Population:
     weights: Tensor
     offset: str | np.ndarray | None
     ends: Mapping[str, tuple[float, float]]
+    exposure: str | np.ndarray | None = None
 
     @cached_property
     def frame(self) -> Frame:
@@ -54,7 +58,7 @@ class Population:
     @property
     def variables(self) -> tuple[str, ...]:
         """Columns on which the mean response depends, those of offsets last."""
-        own = [self.offset] if isinstance(self.offset, str) else []
+        own = [given for given in (self.offset, self.exposure) if isinstance(given, str)]
         return tuple(dict.fromkeys([*readers(self.recipe), *sorted(offset_readers(self.recipe)), *own]))
 
     def set(self, values: Mapping[str, Any]) -> Population:
@@ -70,8 +74,9 @@ class Population:
 
     def take(self, order: np.ndarray) -> Population:
         """Return the rows in another order, or some of them."""
-        offset = self.offset[order] if isinstance(self.offset, np.ndarray) else self.offset
-        return replace(self, table=self.table.iloc[order], weights=self.weights[torch.from_numpy(order)], offset=offset)
+        offset, exposure = (g[order] if isinstance(g, np.ndarray) else g for g in (self.offset, self.exposure))
+        weights = self.weights[torch.from_numpy(order)]
+        return replace(self, table=self.table.iloc[order], weights=weights, offset=offset, exposure=exposure)
 
     def design(self) -> Design:
         """Return the design of the rows, with the whole offset.
@@ -83,7 +88,8 @@ class Population:
         """
         n = len(self.table)
         design = self.recipe.apply(self.table)
-        design = replace(design, offset=_sum(design.offset, self._own_offset()))
+        for own in (self._values(self.offset), self._log_exposure()):
+            design = replace(design, offset=_sum(design.offset, own))
         lost = torch.isnan(design.matvec(np.zeros(design.k)))
         if design.offset is not None:
             lost |= torch.isnan(design.offset)
@@ -97,18 +103,24 @@ class Population:
     def derivative(self, name: str) -> Derivative:
         """Return the derivative of the design, and of the whole offset, in one column."""
         found = derivative(self.recipe, self.frame, name, **dict(zip(("low", "high"), self._range(name), strict=True)))
-        is_offset = isinstance(self.offset, str) and self.offset == name
-        own = torch.ones(len(self.table), dtype=torch.float64) if is_offset else None
-        return replace(found, offset=_sum(found.offset, own))
+        ones = torch.ones(len(self.table), dtype=torch.float64)
+        if isinstance(self.offset, str) and self.offset == name:
+            found = replace(found, offset=_sum(found.offset, ones))
+        if isinstance(self.exposure, str) and self.exposure == name:
+            found = replace(found, offset=_sum(found.offset, ones / as_tensor(self.frame.column(name).numbers)))
+        return found
 
     def _range(self, name: str) -> tuple[float, float]:
         return self.ends.get(name, (np.nan, np.nan))
 
-    def _own_offset(self) -> Tensor | None:
-        if self.offset is None:
+    def _values(self, given: str | np.ndarray | None) -> Tensor | None:
+        if given is None:
             return None
-        values = self.frame.column(self.offset).numbers if isinstance(self.offset, str) else self.offset
-        return as_tensor(values)
+        return as_tensor(self.frame.column(given).numbers if isinstance(given, str) else given)
+
+    def _log_exposure(self) -> Tensor | None:
+        values = self._values(self.exposure)
+        return None if values is None else as_tensor(log_exposure(values.numpy()))
 
 
 def fitted_population(fit: Estimates) -> Population:
@@ -125,10 +137,18 @@ def fitted_population(fit: Estimates) -> Population:
             "this result no longer holds the rows it was fitted on; pass newdata=, the rows to average over."
         )
     rows.verify()
-    frame, offset = rows.used_frame(), rows.offset
-    if offset is not None and not isinstance(offset, str):
-        offset = row_values(offset, rows.frame, "offset")[rows.sample.used]
-    return population_of(fit.recipe, frame, rows.weight_values(), offset, frame)
+    frame, weights, trials = rows.used_frame(), rows.weight_values(), fit.recipe.read(rows.used_frame()).trials
+    if trials is not None:
+        weights = trials if weights is None else weights * trials
+    offset, exposure = _of_rows(rows, rows.offset, "offset"), _of_rows(rows, rows.exposure, "exposure")
+    return population_of(fit.recipe, frame, weights, offset, frame, exposure)
+
+
+def _of_rows(rows: Rows, given: Any, what: str) -> str | np.ndarray | None:
+    """A column's name, or the values of the rows used."""
+    if given is None or isinstance(given, str):
+        return given
+    return row_values(given, rows.frame, what)[rows.sample.used]
 
 
 def new_population(fit: Estimates, newdata: Any) -> Population:
@@ -141,16 +161,21 @@ def new_population(fit: Estimates, newdata: Any) -> Population:
     UnknownNameError
         A column is missing.
     """
-    if fit.offset is True:
-        raise DataError(
-            "the model was fitted with an array as offset, which newdata do not have; give the offset as a column "
-            "when fitting: offset='name'."
-        )
+    for given, what in ((fit.offset, "offset"), (fit.exposure, "exposure")):
+        if given is True:
+            raise DataError(
+                f"the model was fitted with an array as {what}, which newdata do not have; give the {what} as a "
+                f"column when fitting: {what}='name'."
+            )
     frame = as_frame(newdata)
     if not frame.n_rows:
         raise DataError("newdata have no rows: there is nothing to average over.")
     fitted = None if fit.rows is None else fit.rows.used_frame()
-    return population_of(fit.recipe, frame, None, fit.offset or None, fitted)
+    return population_of(fit.recipe, frame, None, _name(fit.offset), fitted, _name(fit.exposure))
+
+
+def _name(given: str | bool | None) -> str | None:
+    return given if isinstance(given, str) else None
 
 
 def fitted_frame(fit: Estimates, names: Sequence[str]) -> Frame:
@@ -169,7 +194,12 @@ def fitted_frame(fit: Estimates, names: Sequence[str]) -> Frame:
 
 
 def population_of(
-    recipe: Recipe, frame: Frame, weights: np.ndarray | None, offset: str | np.ndarray | None, fitted: Frame | None
+    recipe: Recipe,
+    frame: Frame,
+    weights: np.ndarray | None,
+    offset: str | np.ndarray | None,
+    fitted: Frame | None,
+    exposure: str | np.ndarray | None = None,
 ) -> Population:
     """Return rows as a population.
 
@@ -182,14 +212,16 @@ def population_of(
     offset : str or array of shape (n,) or None
     fitted : Frame or None
         The rows of the fit, for the ranges of the columns.
+    exposure : str or array of shape (n,) or None
     """
-    needed = [*readers(recipe), *sorted(offset_readers(recipe)), *([offset] if isinstance(offset, str) else [])]
+    own = [given for given in (offset, exposure) if isinstance(given, str)]
+    needed = [*readers(recipe), *sorted(offset_readers(recipe)), *own]
     unread = [name for name in recipe.columns if name in frame.names]
     columns = {name: frame.column(name).to_pandas() for name in dict.fromkeys([*needed, *unread])}
     table = pd.DataFrame(columns, index=pd.RangeIndex(frame.n_rows), copy=False)
     given = torch.ones(frame.n_rows, dtype=torch.float64) if weights is None else as_tensor(weights)
     ends = {} if fitted is None else {name: _ends(fitted, name) for name in needed}
-    return Population(recipe, table, given, offset, ends)
+    return Population(recipe, table, given, offset, ends, exposure)
 
 
 def _ends(frame: Frame, name: str) -> tuple[float, float]:

@@ -141,7 +141,7 @@ class RegressionFit(RegressionPlots, Predictions, AnovaTables, Diagnostics, Resa
             return _ratio(self.mse_model, self.mse_resid)
         if self.df_model == 0:
             return math.nan
-        hypotheses = all_slopes_zero(self.names, self.coefficients, self.solution.constant)
+        hypotheses = all_slopes_zero(self.names, self.estimated, self.solution.constant)
         test = wald_statistic(hypotheses, self.covariance.matrix)
         return test.chi2 / test.rank if test.rank == test.independent else math.nan
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import dataclass
 
-from formula_torch.design import RowScores
+import numpy as np
+
+from formula_torch.design import Design, RowScores
 from formula_torch.result.predictor_fit import PredictorFit
 from formula_torch.solvers.least_squares import LeastSquares
 
@@ -45,6 +47,12 @@ class SolvedFit(PredictorFit):
         return int(self.solution.spans_constant)
 
     @property
+    def estimated(self) -> np.ndarray:
+        """Coefficients that the data determine, shape (k,); NaN for aliased columns and those held at a bound."""
+        kept = np.isin(np.arange(len(self.coefficients)), self.solution.kept)
+        return np.where(kept, self.coefficients, np.nan)
+
+    @property
     def df_model(self) -> float:
         """Rank of the columns, less the constant."""
         return float(self.solution.rank - self.k_constant)
@@ -53,6 +61,27 @@ class SolvedFit(PredictorFit):
     def df_resid(self) -> float:
         """Observations less the rank."""
         return self.nobs - self.solution.rank
+
+    @property
+    def response_sums(self) -> tuple[float, ...]:
+        """Sums over the rows by which two results that no longer hold them are of one response, or not."""
+        totals = self.solution.totals
+        return totals.weight, totals.centred, totals.uncentred
+
+    def weighted_design(self, what: str) -> Design:
+        """Return the rows with the weights of the information, as `solution` has it.
+
+        Parameters
+        ----------
+        what : str
+            What the rows are needed for, as the error says it.
+
+        Raises
+        ------
+        DataRemovedError
+            The result no longer holds its rows.
+        """
+        return self.held_rows(what).design(self.recipe)
 
     @abstractmethod
     def row_scores(self, what: str) -> RowScores:

@@ -145,7 +145,7 @@ class SpecificationTests(LinearFit):
         return self._restrictions("RESET", "reset: powers of these columns", solved(wider), self.ssr)
 
     def _with_fitted(self, design: Design, powers: list[int]) -> Design:
-        fitted = design.matvec(np.nan_to_num(self.coefficients))
+        fitted = design.matvec(np.delete(np.nan_to_num(self.coefficients), list(self.solution.held)))
         if float(fitted.max() - fitted.min()) <= FLAT * float(fitted.abs().max()):
             raise DataError("reset: the fitted values are constant.")
         # Powers 2 to p span the same with and without the mean, and are told apart better without.

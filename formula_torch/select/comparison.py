@@ -10,11 +10,14 @@ from typing import Any
 import pandas as pd
 
 from formula_torch.errors import check_known
-from formula_torch.result.comparison import Comparisons, ModelTest
+from formula_torch.result.comparison import Comparisons
+from formula_torch.result.glm import GlmFit
+from formula_torch.result.glm.comparison import check_scale
 from formula_torch.result.nesting import check_same_rows
 from formula_torch.result.regression import RegressionFit
 from formula_torch.result.trajectory import TrajectoryFit
 from formula_torch.result.trajectory.nesting import check_comparable
+from formula_torch.result.wald_comparison import ModelTest
 from formula_torch.select.trajectories import TRAJECTORY_TESTS, statistics
 
 __all__ = ["TESTS", "compare"]
@@ -25,6 +28,12 @@ TESTS: dict[str, Callable[[Comparisons, Comparisons], ModelTest]] = {
     "LM": Comparisons.compare_lm_test,
     "Wald": Comparisons.compare_wald_test,
 }
+GLM_TESTS: dict[str, Callable[[GlmFit, GlmFit], ModelTest]] = {
+    "LR": GlmFit.compare_lr_test,
+    "LM": GlmFit.compare_lm_test,
+    "Wald": GlmFit.compare_wald_test,
+}
+KINDS = (RegressionFit, GlmFit, TrajectoryFit)
 
 
 def compare(*fits: Any, test: str | None = None) -> pd.DataFrame:
@@ -32,11 +41,13 @@ def compare(*fits: Any, test: str | None = None) -> pd.DataFrame:
 
     Parameters
     ----------
-    fits : RegressionFit or TrajectoryFit, or one dict of name to these
+    fits : RegressionFit, GlmFit or TrajectoryFit, or one dict of name to these
         Models of one kind, of one response on the same rows; their formulas are their names, unless given.
+        Generalised linear models may differ in family and link.
     test : {None, "F", "LR", "LM", "Wald"}
         Test each model against the one before it, which must be nested in it: the methods
-        ``compare_f_test``, ``compare_lr_test``, ``compare_lm_test``, ``compare_wald_test``. Of trajectory
+        ``compare_f_test`` (linear regressions only), ``compare_lr_test``, ``compare_lm_test``,
+        ``compare_wald_test``. Of trajectory
         models ``"LR"`` only, between those with the same number of groups: 2 (llf - llf_r), chi-squared. Between
         numbers of groups there is none, as the smaller model lies on the boundary.
 
@@ -44,7 +55,8 @@ def compare(*fits: Any, test: str | None = None) -> pd.DataFrame:
     -------
     DataFrame
         Of regressions: model, nobs, df_model, df_resid, llf, aic, bic, r_squared, sigma, delta_aic (aic less
-        the smallest). Of trajectory models: model, groups, nobs, n_units, params, llf, aic, bic, bic_rows,
+        the smallest). Of generalised linear models: model, family, link, nobs, df_model, df_resid, llf, aic, bic,
+        deviance, scale, delta_aic. Of trajectory models: model, groups, nobs, n_units, params, llf, aic, bic, bic_rows,
         delta_bic, and prior where one has any (the other columns are without it). With a test also df_diff,
         statistic, p_value.
 
@@ -71,15 +83,15 @@ def compare(*fits: Any, test: str | None = None) -> pd.DataFrame:
     models = _named(fits)
     if isinstance(models[0][1], TrajectoryFit):
         return _trajectories(models, test)
-    return _regressions(models, test)
+    return _glms(models, test) if isinstance(models[0][1], GlmFit) else _regressions(models, test)
 
 
 def _named(fits: tuple[Any, ...]) -> list[tuple[str, Any]]:
     given = [*fits[0].items()] if len(fits) == 1 and isinstance(fits[0], Mapping) else [(None, fit) for fit in fits]
-    if not given or not any(all(isinstance(fit, kind) for _, fit in given) for kind in (RegressionFit, TrajectoryFit)):
+    if not given or not any(all(isinstance(fit, kind) for _, fit in given) for kind in KINDS):
         raise TypeError(
-            "compare takes fitted models, all regressions or all trajectory models: compare(fit1, fit2), or "
-            "compare({'name': fit1, ...})."
+            "compare takes fitted models, all linear regressions, all generalised linear models or all trajectory "
+            "models: compare(fit1, fit2), or compare({'name': fit1, ...})."
         )
     return [(fit.recipe.formula.text if name is None else str(name), fit) for name, fit in given]
 
@@ -91,6 +103,22 @@ def _regressions(models: list[tuple[str, RegressionFit]], test: str | None) -> p
     if test is None:
         return table
     return _with_tests(table, [TESTS[test](larger, smaller) for smaller, larger in pairwise(fit for _, fit in models)])
+
+
+def _glms(models: list[tuple[str, GlmFit]], test: str | None) -> pd.DataFrame:
+    if test is not None and test not in GLM_TESTS:
+        raise ValueError(
+            f"test={test!r} is of linear regressions; generalised linear models have {', '.join(map(repr, GLM_TESTS))} "
+            "(which is F where the dispersion is estimated)."
+        )
+    fits = [fit for _, fit in models]
+    check_scale(fits)
+    check_same_rows(fits)
+    table = pd.DataFrame([_glm_row(name, fit) for name, fit in models])
+    table["delta_aic"] = table["aic"] - table["aic"].min()
+    if test is None:
+        return table
+    return _with_tests(table, [GLM_TESTS[test](larger, smaller) for smaller, larger in pairwise(fits)])
 
 
 def _trajectories(models: list[tuple[str, TrajectoryFit]], test: str | None) -> pd.DataFrame:
@@ -122,4 +150,20 @@ def _row(name: str, fit: RegressionFit) -> dict[str, Any]:
         "bic": fit.bic,
         "r_squared": fit.rsquared,
         "sigma": math.sqrt(fit.scale),
+    }
+
+
+def _glm_row(name: str, fit: GlmFit) -> dict[str, Any]:
+    return {
+        "model": name,
+        "family": fit.family.name,
+        "link": fit.family.link.name,
+        "nobs": fit.nobs,
+        "df_model": fit.df_model,
+        "df_resid": fit.df_resid,
+        "llf": fit.llf,
+        "aic": fit.aic,
+        "bic": fit.bic,
+        "deviance": fit.deviance,
+        "scale": fit.scale,
     }

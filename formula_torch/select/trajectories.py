@@ -9,9 +9,9 @@ import numpy as np
 
 from formula_torch.errors import DataError
 from formula_torch.numerics.tails import chi2_sf
-from formula_torch.result.comparison import ModelTest
 from formula_torch.result.trajectory import TrajectoryFit
 from formula_torch.result.trajectory.nesting import check_nested
+from formula_torch.result.wald_comparison import ModelTest
 
 __all__ = ["TRAJECTORY_TESTS", "statistics"]
 

@@ -14,19 +14,45 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from formula_torch.smf.model import OLS, WLS
-from formula_torch.smf.results import RegressionResults
+from formula_torch.smf.discrete import Logit, Poisson, Probit
+from formula_torch.smf.discrete_results import LogitResults, PoissonResults, ProbitResults
+from formula_torch.smf.glm import GLM
+from formula_torch.smf.glm_results import GLMResults
+from formula_torch.smf.least_squares import OLS, WLS
+from formula_torch.smf.regression_results import RegressionResults
 
-__all__ = ["OLS", "WLS", "RegressionResults", "ols", "wls"]
+__all__ = [
+    "GLM",
+    "OLS",
+    "WLS",
+    "GLMResults",
+    "Logit",
+    "LogitResults",
+    "Poisson",
+    "PoissonResults",
+    "Probit",
+    "ProbitResults",
+    "RegressionResults",
+    "glm",
+    "logit",
+    "ols",
+    "poisson",
+    "probit",
+    "wls",
+]
 
 ols = OLS.from_formula
 wls = WLS.from_formula
+glm = GLM.from_formula
+logit = Logit.from_formula
+probit = Probit.from_formula
+poisson = Poisson.from_formula
 
 # The other models of statsmodels.formula.api.
 ELSEWHERE = frozenset(
     """
-    conditional_logit conditional_mnlogit conditional_poisson gee glm glmgam gls glsar logit mixedlm mnlogit
-    negativebinomial nominal_gee ordinal_gee phreg poisson probit quantreg rlm
+    conditional_logit conditional_mnlogit conditional_poisson gee glmgam gls glsar mixedlm mnlogit negativebinomial
+    nominal_gee ordinal_gee phreg quantreg rlm
     """.split()
 )
 

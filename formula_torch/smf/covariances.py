@@ -19,7 +19,7 @@ from formula_torch.inference.moments import Covariance, Estimator, Moments
 from formula_torch.inference.serial import KERNELS, DriscollKraay, NeweyWest, PanelHAC
 from formula_torch.inference.vcov import estimate
 
-__all__ = ["COV_TYPES", "Labelled", "cov_estimate"]
+__all__ = ["COV_TYPES", "LIKELIHOOD_COV_TYPES", "Kind", "Labelled", "cov_estimate"]
 
 Options = Mapping[str, Any]
 HELP = "statsmodels computes it: result.to_statsmodels().get_robustcov_results({!r}, ...)"
@@ -176,39 +176,48 @@ def _kernel(options: Options) -> str:
 
 
 @dataclass(frozen=True)
-class _Kind:
-    """What a ``cov_type`` needs, and what it takes besides."""
+class Kind:
+    """What a ``cov_type`` needs, and what it takes besides ``scaling_factor``."""
 
     build: Callable[[Options, Labelled], Estimator]
     needs: tuple[str, ...] = ()
     takes: tuple[str, ...] = ()
 
 
-def _plain(made: Callable[[], Estimator]) -> _Kind:
-    return _Kind(lambda options, rows: made())  # noqa: ARG005
+def _plain(made: Callable[[], Estimator]) -> Kind:
+    return Kind(lambda options, rows: made())  # noqa: ARG005
 
 
 _PANEL = ("kernel", "weights_func", "use_correction", "df_correction")
-COV_TYPES: dict[str, _Kind] = {
+COV_TYPES: dict[str, Kind] = {
     "nonrobust": _plain(IID),
     "HC0": _plain(HC0),
     "HC1": _plain(HC1),
     "HC2": _plain(HC2),
     "HC3": _plain(HC3),
-    "HAC": _Kind(_hac, (), ("maxlags", "kernel", "weights_func", "use_correction")),
-    "cluster": _Kind(_cluster, ("groups",), ("use_correction", "df_correction")),
-    "cluster-crv3": _Kind(partial(_cluster, kind="CRV3"), ("groups",), ("use_correction", "df_correction")),
-    "cluster-jk": _Kind(
-        partial(_cluster, kind="CRV3", centre="mean"), ("groups",), ("use_correction", "df_correction")
-    ),
-    "hac-panel": _Kind(_hac_panel, ("maxlags",), ("groups", "time", *_PANEL)),
-    "hac-groupsum": _Kind(_hac_groupsum, ("time", "maxlags"), _PANEL),
+    "HAC": Kind(_hac, (), ("maxlags", "kernel", "weights_func", "use_correction")),
+    "cluster": Kind(_cluster, ("groups",), ("use_correction", "df_correction")),
+    "cluster-crv3": Kind(partial(_cluster, kind="CRV3"), ("groups",), ("use_correction", "df_correction")),
+    "cluster-jk": Kind(partial(_cluster, kind="CRV3", centre="mean"), ("groups",), ("use_correction", "df_correction")),
+    "hac-panel": Kind(_hac_panel, ("maxlags",), ("groups", "time", *_PANEL)),
+    "hac-groupsum": Kind(_hac_groupsum, ("time", "maxlags"), _PANEL),
 }
+# In models of a likelihood statsmodels' HC0 to HC3 are one, without a small-sample factor, and there is no jackknife.
+LIKELIHOOD_COV_TYPES = {
+    name: kind for name, kind in COV_TYPES.items() if name not in ("cluster-crv3", "cluster-jk")
+} | {name: _plain(HC0) for name in ("HC1", "HC2", "HC3")}
 ALIASES = {"nw-panel": "hac-panel", "nw-groupsum": "hac-groupsum"}
 ELSEWHERE = ("fixed scale", "fixed_scale")
 
 
-def cov_estimate(cov_type: str, options: Options, use_t: bool, rows: Labelled, moments: Moments) -> Covariance:
+def cov_estimate(
+    cov_type: str,
+    options: Options,
+    use_t: bool,
+    rows: Labelled,
+    moments: Moments,
+    kinds: Mapping[str, Kind] = COV_TYPES,
+) -> Covariance:
     """Estimate a covariance under statsmodels' name for it.
 
     Parameters
@@ -219,6 +228,8 @@ def cov_estimate(cov_type: str, options: Options, use_t: bool, rows: Labelled, m
     use_t : bool
     rows : Labelled
     moments : Moments
+    kinds : mapping
+        The names that the model has.
 
     Raises
     ------
@@ -227,23 +238,25 @@ def cov_estimate(cov_type: str, options: Options, use_t: bool, rows: Labelled, m
     NotImplementedError
         statsmodels has it, and we do not.
     """
-    name = _known(cov_type)
-    kind = COV_TYPES[name]
+    kind = kinds[_known(cov_type, kinds)]
+    factor = options.get("scaling_factor")
     for option in options:
-        if option not in (*kind.needs, *kind.takes):
+        if option not in (*kind.needs, *kind.takes, "scaling_factor"):
             takes = ", ".join((*kind.needs, *kind.takes)) or "no keywords"
             raise ValueError(f"cov_type={cov_type!r} does not take {option!r}; it takes {takes}.")
     for option in kind.needs:
         if options.get(option) is None:
             raise ValueError(f"cov_type={cov_type!r} needs {option}: cov_kwds={{{option!r}: ...}}.")
-    return replace(estimate(kind.build(options, rows), moments, use_t), label=ALIASES.get(cov_type, cov_type))
+    made = estimate(kind.build(options, rows), moments, use_t)
+    matrix = made.matrix if factor is None else made.matrix * factor
+    return replace(made, matrix=matrix, label=ALIASES.get(cov_type, cov_type))
 
 
-def _known(cov_type: str) -> str:
-    spelled = {name.lower(): name for name in COV_TYPES}
+def _known(cov_type: str, kinds: Mapping[str, Kind]) -> str:
+    spelled = {name.lower(): name for name in kinds}
     name = spelled.get(ALIASES.get(cov_type, cov_type).lower())
     if cov_type in ELSEWHERE:
         raise NotImplementedError(f"cov_type={cov_type!r} is not built yet; {HELP.format(cov_type)}.")
     if name is None:
-        raise ValueError(f"cov_type={cov_type!r} is not known; use one of {', '.join(map(repr, COV_TYPES))}.")
+        raise ValueError(f"cov_type={cov_type!r} is not known; use one of {', '.join(map(repr, kinds))}.")
     return name

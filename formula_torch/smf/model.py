@@ -1,9 +1,10 @@
-"""statsmodels' models of a formula: made from a formula and data, and fitted afterwards."""
+"""What statsmodels' models of a formula hold: a formula that has met its data, and is fitted afterwards."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property, partial
 from typing import Any, Self
 
@@ -11,26 +12,20 @@ import numpy as np
 import pandas as pd
 
 from formula_torch.design import Design
-from formula_torch.errors import DataRemovedError, check_known
-from formula_torch.fitting import solve
+from formula_torch.errors import DataRemovedError
 from formula_torch.formula.learn import Problem
-from formula_torch.inference.covariance import IID
-from formula_torch.models.linear import LinearModel
+from formula_torch.formula.sample import row_values
 from formula_torch.numerics.arrays import resolve_device
 from formula_torch.result.call import Call, table_reference
 from formula_torch.result.rows import Rows
 from formula_torch.smf.model_data import ModelData
-from formula_torch.smf.reading import read_formula, refit, scope_of
-from formula_torch.smf.results import RegressionResults
-from formula_torch.smf.unsupported import unsupported
+from formula_torch.smf.reading import Given, left_columns, refit
 
-__all__ = ["OLS", "WLS"]
-
-METHODS = ("pinv", "qr")
+__all__ = ["FormulaModel"]
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class FormulaModel(LinearModel):
+class FormulaModel(ABC):
     """A formula that has met its data.
 
     Parameters
@@ -38,23 +33,59 @@ class FormulaModel(LinearModel):
     formula : str
     exog_names : list of str
         Names of the columns of the design.
-    endog_names : str
+    endog_names : str, or list of str
+        Of successes and failures where the response has both.
     problem : Problem or None
         None once unpickled.
-    given : dict
-        Table, weights, missing and functions as they came; empty once unpickled.
+    given : Given or None
+        Table, weights, ... as they came; None once unpickled.
     """
 
     formula: str
     exog_names: list[str]
-    endog_names: str
+    endog_names: Any
     problem: Problem | None
-    given: Mapping[str, Any] = field(default_factory=dict)
+    given: Given | None
+
+    @classmethod
+    def met(cls, formula: str, given: Given) -> Self:
+        """Make the model of a formula and what goes with it."""
+        left = left_columns(formula)
+        several = len(left) > 1
+        text = f"cbind({', '.join(left)}) ~ {formula.partition('~')[2]}" if several else formula
+        problem = given.learn(text, cls.reading_of(given.options))
+        return cls(
+            **cls.engine_fields(problem.design, given.options),
+            formula=formula,
+            exog_names=list(problem.design.names),
+            endog_names=left if several else problem.recipe.response_name,
+            problem=problem,
+            given=given,
+        )
+
+    @classmethod
+    @abstractmethod
+    def engine_fields(cls, design: Design, options: Mapping[str, Any]) -> dict[str, Any]:
+        """What the likelihood needs to know of the design, by the names of its fields."""
+
+    @classmethod
+    def reading_of(cls, options: Mapping[str, Any]) -> str:  # noqa: ARG003 - a family may decide it
+        """What the response is: ``"numbers"``, or ``"successes"``."""
+        return "numbers"
+
+    @abstractmethod
+    def fit(self) -> Any:
+        """Fit the model."""
 
     def _met(self) -> Problem:
         if self.problem is None:
             raise DataRemovedError("this model was unpickled without its data; make it again from the formula.")
         return self.problem
+
+    def _given(self) -> Given:
+        self._met()
+        assert self.given is not None
+        return self.given
 
     @property
     def _design(self) -> Design:
@@ -73,210 +104,77 @@ class FormulaModel(LinearModel):
         assert self._design.y is not None
         return self._design.y.numpy().copy()
 
-    @cached_property
-    def weights(self) -> np.ndarray:
-        """Weights of the rows, shape (n,); ones without."""
-        weights = self._design.weights
-        return np.ones(self._design.n_rows) if weights is None else weights.numpy().copy()
+    @property
+    def endog_columns(self) -> dict[str, np.ndarray]:
+        """The response as it stands in the formula, by name."""
+        return {self.endog_names: self.endog}
 
     @property
-    def wexog(self) -> np.ndarray:
-        """The columns times the root of the weights, shape (n, k)."""
-        return self.exog * np.sqrt(self.weights)[:, None]
+    def offset(self) -> np.ndarray | None:
+        """The offset of the rows used, shape (n,), or None."""
+        return self._row_values("offset")
 
     @property
-    def wendog(self) -> np.ndarray:
-        """The response times the root of the weights, shape (n,)."""
-        return self.endog * np.sqrt(self.weights)
+    def exposure(self) -> np.ndarray | None:
+        """The logarithm of the exposure of the rows used, shape (n,), or None."""
+        values = self._row_values("exposure")
+        return None if values is None else np.log(values)
+
+    def _row_values(self, what: str) -> np.ndarray | None:
+        given, problem = getattr(self._given(), what), self._met()
+        return None if given is None else row_values(given, problem.frame, what)[problem.sample.used]
 
     @cached_property
     def data(self) -> ModelData:
         """The table, and the design as data frames."""
-        index = self._met().sample.index
+        index, given = self._met().sample.index, self._given()
         exog = pd.DataFrame(self.exog, index=index, columns=self.exog_names)
-        endog = pd.DataFrame({self.endog_names: self.endog}, index=exog.index)
-        return ModelData(self.given["data"], exog, endog, self.formula, self.given["functions"])
+        endog = pd.DataFrame(self.endog_columns, index=exog.index)
+        return ModelData(given.data, exog, endog, self.formula, given.functions)
 
     # -- its size ---------------------------------------------------------------------------------
 
-    @property
-    def nobs(self) -> float:
-        """Number of observations; rows of zero weight count."""
-        return self.n_obs
-
     @cached_property
-    def _solved(self) -> RegressionResults:
+    def _fitted(self) -> Any:
         return self.fit()
 
     @property
     def rank(self) -> int:
         """Number of independent columns."""
-        return self._solved.solution.rank
+        return int(self._fitted.solution.rank)
 
     @property
     def k_constant(self) -> int:
         """1 where the columns span the constant, else 0."""
-        return self._solved.k_constant
+        return int(self._fitted.k_constant)
 
     @property
     def df_model(self) -> float:
-        """Rank less the constant."""
-        return self._solved.df_model
+        """Model degrees of freedom."""
+        return self._fitted.df_model
 
     @property
     def df_resid(self) -> float:
         """Observations less the rank."""
-        return self._solved.df_resid
+        return self._fitted.df_resid
 
     # -- fitting ----------------------------------------------------------------------------------
 
-    def fit(
-        self,
-        method: str = "pinv",
-        cov_type: str = "nonrobust",
-        cov_kwds: Mapping[str, Any] | None = None,
-        use_t: bool | None = None,
-        *,
-        disp: Any = None,  # noqa: ARG002 - scripts written for any model pass these, and nothing iterates here
-        maxiter: Any = None,  # noqa: ARG002
-    ) -> RegressionResults:
-        """Fit by least squares.
+    def _call(self, options: Mapping[str, Any]) -> Call:
+        """How this is fitted again, with another formula or data."""
+        given, design = self._given(), self._design
+        place = resolve_device("auto", design.n_rows * design.k)
+        again = partial(refit, type(self), replace(given, data=None), options)
+        text = f"{type(self).__name__}({self.formula!r})"
+        return Call(text, "torch", place.type, again, table_reference(given.data))
 
-        Parameters
-        ----------
-        method : {"pinv", "qr"}
-            Accepted; the solver is chosen by the condition of the columns.
-        cov_type : str
-            ``"nonrobust"``, ``"HC0"`` to ``"HC3"``, ``"HAC"``, ``"cluster"``, ``"cluster-crv3"``,
-            ``"hac-panel"`` or ``"hac-groupsum"``.
-        cov_kwds : dict, optional
-            ``groups``, ``maxlags``, ``time``, ``kernel``, ``use_correction``, ``df_correction``. Labels of
-            all rows of the data or of the rows used; Series are aligned by their index.
-        use_t : bool, optional
-            Student's t or the normal; by default t for ``"nonrobust"`` and else the normal.
-        disp, maxiter : optional
-            Accepted, without effect.
-
-        Raises
-        ------
-        ValueError
-            An option is not known.
-        NotImplementedError
-            statsmodels has it, and we do not.
-        """
-        check_known("method", method, METHODS)
-        problem, data = self._met(), self.given["data"]
-        options = {"method": method, "cov_type": cov_type, "cov_kwds": cov_kwds, "use_t": use_t}
-        place = resolve_device("auto", problem.design.n_rows * problem.design.k)
-        again = partial(refit, type(self), {k: v for k, v in self.given.items() if k != "data"}, options)
-        call = Call(f"{type(self).__name__}({self.formula!r})", "torch", place.type, again, table_reference(data))
-        plain = solve(problem, Rows.of(problem, self.given["weights"], None), call, IID())
-        shared = {f.name: getattr(plain, f.name) for f in fields(plain)} | {"model": self}
-        asked = dict(cov_kwds or {})
-        use_t = asked.pop("use_t", None) if use_t is None else use_t
-        use_t = cov_type == "nonrobust" if use_t is None else use_t
-        return RegressionResults(**shared).robust(cov_type, bool(use_t), asked)
-
-    def predict(self, params: Any, exog: Any = None) -> np.ndarray:
-        """Linear predictor of the columns `exog`, by default the model's own, at `params`, shape (n,)."""
-        return np.asarray(self.exog if exog is None else exog) @ np.asarray(params)
-
-    fit_regularized = unsupported("fit_regularized", "model")
-    loglike = unsupported("loglike", "model")
-    score = unsupported("score", "model")
-    hessian = unsupported("hessian", "model")
-    get_distribution = unsupported("get_distribution", "model")
+    def _rows(self) -> Rows:
+        given = self._given()
+        return Rows.of(self._met(), given.weights, given.offset, given.exposure)
 
     def without_data(self) -> Self:
         """Return the model with its names only."""
-        return replace(self, problem=None, given={})
+        return replace(self, problem=None, given=None)
 
     def __getstate__(self) -> dict[str, Any]:
         return {f.name: getattr(self.without_data(), f.name) for f in fields(self)}
-
-
-@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class OLS(FormulaModel):
-    """Ordinary least squares.
-
-    Examples
-    --------
-    >>> import formula_torch as ft, formula_torch.smf as smf
-    >>> smf.ols("drvisits ~ age", ft.datasets.visits()).fit(cov_type="HC1").bse.round(4).to_dict()
-    {'Intercept': 1.3801, 'age': 0.0185}
-    """
-
-    @classmethod
-    def from_formula(
-        cls,
-        formula: str,
-        data: Any,
-        subset: Any = None,
-        drop_cols: Any = None,
-        *,
-        missing: str = "drop",
-        eval_env: int | None = None,
-    ) -> Self:
-        """Read a formula on data.
-
-        Parameters
-        ----------
-        formula : str
-        data : table
-        subset : array of bool, labels or slice, optional
-            What ``data.loc[...]`` takes.
-        drop_cols : optional
-            Not supported.
-        missing : {"drop", "raise", "none"}
-            Rows with missing values leave, or are an error.
-        eval_env : int, optional
-            Where the formula's functions are found: in the program that calls this (the default, and
-            1), a frame above it (2), ..., or nowhere (-1). Variables are columns of the data only.
-
-        Raises
-        ------
-        FormulaError, DataError
-            Name the term or column, and the rows.
-        """
-        return read_formula(cls, formula, data, subset, drop_cols, None, missing, scope_of(eval_env))
-
-
-@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class WLS(FormulaModel):
-    """Weighted least squares; rows of zero weight count as observations.
-
-    Examples
-    --------
-    >>> import formula_torch as ft, formula_torch.smf as smf
-    >>> visits = ft.datasets.visits()
-    >>> smf.wls("drvisits ~ educ", visits, weights=visits["age"]).fit().params.round(4).to_dict()
-    {'Intercept': 5.3712, 'educ': 0.1329}
-    """
-
-    @classmethod
-    def from_formula(
-        cls,
-        formula: str,
-        data: Any,
-        subset: Any = None,
-        drop_cols: Any = None,
-        *,
-        weights: Any = 1.0,
-        missing: str = "drop",
-        eval_env: int | None = None,
-    ) -> Self:
-        """Read a formula on data, with weights proportional to inverse variances.
-
-        Parameters
-        ----------
-        weights : float, or array of shape (n,)
-            Of the rows of the data (of the subset, where there is one).
-        formula, data, subset, drop_cols, missing, eval_env
-            See ``OLS.from_formula``.
-
-        Raises
-        ------
-        FormulaError, DataError
-            Name the term or column, and the rows.
-        """
-        return read_formula(cls, formula, data, subset, drop_cols, weights, missing, scope_of(eval_env))

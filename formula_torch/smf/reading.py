@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from numbers import Real
 from typing import Any
 
@@ -11,13 +12,52 @@ import numpy as np
 from formula_torch.data import as_frame
 from formula_torch.errors import UnknownNameError, check_known
 from formula_torch.formula.conventions import PATSY
-from formula_torch.formula.learn import learn
-from formula_torch.models.linear import LinearModel
+from formula_torch.formula.learn import Problem, learn
+from formula_torch.formula.tokens import Token, show, tokens
 from formula_torch.smf.scope import OnSeries, Scope, caller
 
-__all__ = ["read_formula", "refit", "scope_of"]
+__all__ = ["Given", "left_columns", "read_formula", "refit", "scope_of"]
 
 MISSING = {"drop": "drop", "raise": "raise", "none": "raise"}
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """What a model was made of besides its formula.
+
+    Parameters
+    ----------
+    data : table
+    missing : str
+    functions : mapping
+        The caller's functions that the formula calls.
+    weights, offset, exposure : array, optional
+        Of all rows.
+    options : mapping
+        Further arguments of the model: its family, and what its weights are.
+    """
+
+    data: Any
+    missing: str = "drop"
+    functions: Mapping[str, OnSeries] = field(default_factory=dict)
+    weights: Any = None
+    offset: Any = None
+    exposure: Any = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def learn(self, formula: str, reading: str) -> Problem:
+        """Meet a formula with the data; `reading` says what the response is."""
+        return learn(
+            formula,
+            self.data,
+            weights=self.weights,
+            offset=self.offset,
+            exposure=self.exposure,
+            na_action=MISSING[self.missing],
+            functions=self.functions,
+            conventions=PATSY,
+            reading=reading,
+        )
 
 
 def scope_of(eval_env: int | None) -> Scope:
@@ -34,9 +74,7 @@ def scope_of(eval_env: int | None) -> Scope:
     return caller(2 + max((eval_env or 1) - 1, 0))
 
 
-def read_formula(
-    cls: Any, formula: str, data: Any, subset: Any, drop_cols: Any, weights: Any, missing: str, scope: Scope
-) -> Any:
+def read_formula(cls: Any, formula: str, given: Given, subset: Any, drop_cols: Any, scope: Scope) -> Any:
     """Make a model of class `cls` from the arguments of ``from_formula``.
 
     Raises
@@ -46,34 +84,45 @@ def read_formula(
     ValueError, NotImplementedError
         An argument is not known, or not built.
     """
-    check_known("missing", missing, MISSING)
+    check_known("missing", given.missing, MISSING)
     if drop_cols is not None and len(drop_cols):
         raise NotImplementedError("drop_cols is not built; leave the terms out of the formula, or use statsmodels.")
-    data = data if subset is None else data.loc[subset]
+    data = given.data if subset is None else given.data.loc[subset]
     columns = list(as_frame(data).names)
-    functions = scope.functions(formula, columns)
+    arrays = {name: _of_rows(getattr(given, name), data) for name in ("weights", "offset", "exposure")}
+    given = replace(given, data=data, functions=scope.functions(formula, columns), **arrays)
     try:
-        return _met(cls, formula, data, weights, missing, functions)
+        return cls.met(formula, given)
     except UnknownNameError as error:
         raise scope.explain(error, formula, columns) from None
 
 
-def _met(cls: Any, formula: str, data: Any, weights: Any, missing: str, functions: Mapping[str, OnSeries]) -> Any:
-    weights = np.full(as_frame(data).n_rows, float(weights)) if isinstance(weights, Real) else weights
-    problem = learn(formula, data, weights=weights, na_action=MISSING[missing], functions=functions, conventions=PATSY)
-    counted = LinearModel.of(problem.design, "analytic")
-    return cls(
-        n_obs=counted.n_obs,
-        log_weights=counted.log_weights,
-        weights_type=counted.weights_type,
-        formula=formula,
-        exog_names=list(problem.design.names),
-        endog_names=problem.recipe.response_name,
-        problem=problem,
-        given={"data": data, "weights": weights, "missing": missing, "functions": functions},
-    )
+def left_columns(formula: str) -> list[str]:
+    """Return the columns that stand on the left, where several are added as in patsy: ``"a + b ~ x"``.
+
+    Examples
+    --------
+    >>> left_columns("wins + I(n - wins) ~ x + z")
+    ['wins', 'I(n - wins)']
+    """
+    parts: list[list[Token]] = [[]]
+    depth = 0
+    for token in tokens(formula):
+        depth += (token.text in ("(", "[")) - (token.text in (")", "]"))
+        if token.text == "~" and depth == 0:
+            break
+        if token.text == "+" and depth == 0 and parts[-1]:
+            parts.append([])
+        else:
+            parts[-1].append(token)
+    return [show(part) for part in parts]
 
 
-def refit(cls: Any, given: Mapping[str, Any], options: Mapping[str, Any], formula: str, data: Any) -> Any:
+def _of_rows(value: Any, data: Any) -> Any:
+    """A number for all rows is one for each."""
+    return np.full(as_frame(data).n_rows, float(value)) if isinstance(value, Real) else value
+
+
+def refit(cls: Any, given: Given, options: Mapping[str, Any], formula: str, data: Any) -> Any:
     """Fit another formula with the same options: ``update``."""
-    return _met(cls, formula, data, **given).fit(**options)
+    return cls.met(formula, replace(given, data=data)).fit(**options)

@@ -14,7 +14,7 @@ Dependent columns are found from left to right, as R does, never by a pseudo-inv
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -61,8 +61,7 @@ class LeastSquares:
     dependent : dict of int to list of int
         Aliased column: the earlier columns it combines.
     null_space : array, shape (aliased, k)
-        Combinations of columns that are zero on the data, of unit size: a row on which
-        they are not zero cannot be predicted.
+        Combinations of columns, of unit size, that are zero on the data: rows where they are not cannot be predicted.
     ssr : float
         Weighted sum of squared residuals; 0 where it is rounding noise (`perfect`).
     totals : Totals
@@ -76,11 +75,12 @@ class LeastSquares:
         ``"cholesky"``, ``"qr"`` or ``"double-double"``.
     perfect, constant_response : bool
     coordinates : Coordinates
-        Orthonormal coordinates of the columns.
     shifted_params : array, shape (k,)
         Coefficients of the columns shifted and scaled as in `coordinates`, zero where aliased, for the
         response less `response_shift`: residuals from these lose nothing to large shifts.
     response_shift : float
+    held : dict of int to float
+        Columns whose coefficient is given, as at a bound, and counts in `params`: neither kept nor dependent.
     """
 
     params: np.ndarray
@@ -99,6 +99,7 @@ class LeastSquares:
     coordinates: Coordinates
     shifted_params: np.ndarray
     response_shift: float
+    held: dict[int, float] = field(default_factory=dict)
 
     @property
     def spans_constant(self) -> bool:
@@ -143,7 +144,7 @@ def _solve(z: Standardised) -> LeastSquares:
     work = design.n_rows * k**2
     if root is not None and root.condition <= (CHOLESKY_CONDITION if work <= QR_CHEAP else CHOLESKY_CONDITION_LARGE):
         rank = Rank.full(root)
-        tiny = work <= EXACT_TINY and z.is_plain
+        tiny = 0 < work <= EXACT_TINY and z.is_plain
         answer = exact_answer(z, rank) if tiny else _corrected(z, rank, gram[:k, k], 1, "cholesky")
     elif work > QR_BUDGET:
         rank = gram_rank(gram[:k, :k])

@@ -32,6 +32,8 @@ __all__ = ["Kernel", "Scored", "Start", "Sums", "dispersion_of", "scored", "sear
 # observed information are one and each step squares it, a digit or so a step elsewhere, until rounding ends it.
 DECREMENT = 1e-12
 NOTHING = 1e-19
+# Where expected and observed information differ much a step may gain little, and yet gain.
+STALLED = 0.9
 MOST_STEPS = 200
 HALVINGS = 40
 # Smaller numbers have lost their digits; weights this much smaller than the largest are none.
@@ -39,6 +41,8 @@ LEAST_INFORMATION = 1e-280
 LEAST_WEIGHT = 1e-30
 # With more rows than twice this, a sample of them finds the start.
 SAMPLE_ROWS = 50_000
+# Rows with less information than this share of the largest may be separated in a sample, and not in the whole.
+LEAST_SHARE = 1e-8
 
 
 Start = Callable[[Design], Tensor]
@@ -125,34 +129,68 @@ def scored(design: Design, kernel: Kernel, start: Tensor | Start) -> Scored:
     """
     # Working responses of rows far out may leave the range of numbers; the climb halves its steps there.
     with threads_for(float(design.n_rows) * design.k**2), np.errstate(all="ignore"):
-        eta = start if isinstance(start, Tensor) else _sampled_start(design, kernel, start)
-        return _climbed(design, kernel, eta)
+        if isinstance(start, Tensor):
+            return _climbed(design, kernel, _begun(design, kernel, start))
+        place = _sampled(design, kernel, start) or _begun(design, kernel, start(design))
+        return _climbed(design, kernel, place)
 
 
-def _sampled_start(design: Design, kernel: Kernel, start: Start) -> Tensor:
-    """Begin from the maximum of a sample, a fraction of a standard error of its own away."""
+@dataclass(frozen=True, eq=False)
+class _Place:
+    """Where a climb begins, in standardised columns, those of `kept` independent."""
+
+    design: Design
+    coordinates: Coordinates
+    kept: list[int]
+    beta: np.ndarray
+    here: Sums
+
+
+def _begun(design: Design, kernel: Kernel, eta: Tensor) -> _Place:
+    """Begin by least squares of the working response at a linear predictor."""
+    first = least_squares(working(design, kernel, eta))
+    at = first.coordinates
+    standard = at.standardised(design)
+    beta, here = _defined(standard, kernel, at.standardised_params(first.params), eta)
+    return _Place(standard, at, first.kept, beta, here)
+
+
+def _sampled(design: Design, kernel: Kernel, start: Start) -> _Place | None:
+    """Begin at the maximum of a sample, where its columns are independent, as those of all rows then are."""
     stride = design.n_rows // SAMPLE_ROWS
     if stride < 2:
-        return start(design)
+        return None
     part = design.thinned(stride)
-    found = _climbed(part, kernel, start(part))
-    if not found.converged:
-        return start(design)
+    found = _climbed(part, kernel, _begun(part, kernel, start(part)))
+    if not found.converged or found.solution.rank < design.k or not _informative(part, kernel, found):
+        return None
+    at = found.solution.coordinates
+    standard, beta = at.standardised(design), at.standardised_params(found.params)
+    here = sums_of(standard, kernel, beta)
+    return _Place(standard, at, found.solution.kept, beta, here) if math.isfinite(here.loss) else None
+
+
+def _informative(design: Design, kernel: Kernel, found: Scored) -> bool:
+    """Whether every row of a sample tells something where it ended; else a like row may be thrown far."""
+    assert design.y is not None
     eta = design.linear_predictor(np.nan_to_num(found.params))
-    return eta if math.isfinite(float(eta.sum())) else start(design)
+    information = kernel.pieces(design.y, eta)[2]
+    return bool(information.min() > LEAST_SHARE * information.max())
 
 
-def _climbed(design: Design, kernel: Kernel, start: Tensor) -> Scored:
-    first = least_squares(working(design, kernel, start))
-    coordinates, kept = first.coordinates, first.kept
-    standard = coordinates.standardised(design)
-    beta, here = _defined(standard, kernel, coordinates.standardised_params(first.params), start)
+def _climbed(design: Design, kernel: Kernel, place: _Place) -> Scored:
+    standard, coordinates, kept, beta, here = place.design, place.coordinates, place.kept, place.beta, place.here
     step, decrement, iterations = np.zeros(design.k), math.inf, 1
     while iterations < MOST_STEPS and math.isfinite(here.loss):
-        step, before = newton_step(here, kept), decrement
+        proposed, before = newton_step(here, kept), decrement
+        if not proposed.any() and here.gradient.any():
+            # The information is singular: nothing says how far to go.
+            decrement = math.inf
+            break
+        step = proposed
         decrement = float(here.gradient @ step) / dispersion_of(here, kernel, design.n_rows - len(kept))
         # Rounding leaves a little; where steps no longer help, that is it.
-        if decrement < NOTHING or (decrement < DECREMENT and decrement > before / 4):
+        if decrement < NOTHING or (decrement < DECREMENT and decrement > STALLED * before):
             break
         beta, here = searched(standard, kernel, beta, step, here)
         iterations += 1
@@ -187,11 +225,13 @@ def working(design: Design, kernel: Kernel, eta: Tensor) -> Design:
     response, weights = torch.empty_like(eta), torch.empty_like(eta)
     for rows in slices(design.n_rows, BATCH_ROWS):
         _, score, information = kernel.pieces(design.y[rows], eta[rows])
-        # A row without information says nothing of where it is.
+        # A row without information says nothing of where it is, nor does one without weight.
         score.div_(information.clamp(min=LEAST_INFORMATION))
+        if design.weights is not None:
+            score.mul_(design.weights[rows] > 0)
         torch.add(eta[rows], score, out=response[rows])
         weights[rows] = information if design.weights is None else information * design.weights[rows]
-    weights.clamp_(min=float(weights.max()) * LEAST_WEIGHT)
+    weights.clamp_(min=max(float(weights.max()) * LEAST_WEIGHT, LEAST_INFORMATION))
     # The offset is within eta; the design takes it from the response.
     return replace(design, y=response, weights=weights)
 

@@ -257,7 +257,7 @@ def test_summary2_renders(data: pd.DataFrame) -> None:
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda d: ours.glm("y ~ x", d), NotImplementedError, r"statsmodels\.formula\.api\.glm"),
+        (lambda d: ours.mixedlm("y ~ x", d), NotImplementedError, r"statsmodels\.formula\.api\.mixedlm"),
         (lambda d: ours.quantreg("y ~ x", d), NotImplementedError, "quantreg"),
         (lambda d: ours.nothing, AttributeError, "no attribute 'nothing'"),
         (lambda d: ours.ols("y ~ x", d, drop_cols=["x"]), NotImplementedError, "drop_cols"),

@@ -135,7 +135,7 @@ def _of_term(fits: list[Plots], term: str, names: list[str]) -> list[str]:
     """Coefficients that a name stands for: itself, or those of a term."""
     if term in names:
         return [term]
-    columns = [(fit, fit.recipe.columns_of_terms) for fit in fits]
+    columns = [(fit, fit.term_columns) for fit in fits]
     found = [fit.names[j] for fit, terms in columns for j in terms.get(term, ())]
     if not found:
         known = dict.fromkeys([*names, *(name for _, terms in columns for name in terms)])

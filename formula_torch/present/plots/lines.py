@@ -26,13 +26,13 @@ from formula_torch.present.plots.canvas import (
     scatter,
 )
 from formula_torch.present.plots.reference import Reference, positions, reference
-from formula_torch.result.population import fitted_population
+from formula_torch.result.population import Population, fitted_population
 from formula_torch.result.regression_plots import RegressionPlots
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["INTERVALS", "plot_fit", "value_text"]
+__all__ = ["INTERVALS", "averaged", "draw_fit", "plot_fit", "value_text"]
 
 # Columns of summary_frame to draw, the widest first, how dark, and what they are called.
 _MEAN = ("mean_ci", 0.22, "the mean")
@@ -61,43 +61,69 @@ def plot_fit(
     """Draw the fitted mean over `x`, a line or a point with its interval for each level of `by`."""
     check_known("interval", interval, INTERVALS)
     check_share("level", level)
-    fit.held_rows("plot_fit")
+    rows = fit.held_rows("plot_fit")
     shown = reference(fitted_population(fit), x, at, by)
-    frames = _predictions(fit, shown, level, interval)
-    beside = ax is None
-    ax = axes_or_new(ax, _size(shown))
-    note = _draw_points(ax, fit, shown) if points else None
-    draw = _draw_line if shown.x.levels is None else _draw_levels
-    handles = [draw(ax, shown, frame, i, INTERVALS[interval]) for i, frame in enumerate(frames)]
-    if shown.by is not None:
-        legend(ax, handles, [value_text(line) for line in shown.lines], shown.by.name, beside=beside)
-    _label(ax, fit, shown, note, level, interval)
-    return ax
-
-
-def _predictions(fit: RegressionPlots, shown: Reference, level: float, interval: str | None) -> list[pd.DataFrame]:
-    """Predicted means with their intervals, one table a line."""
-    rows = shown.rows()
-    own = shown.population.offset
-    offset = None
-    if isinstance(own, np.ndarray):
-        offset = np.full(len(rows), np.average(own, weights=shown.population.weights.numpy()))
+    drawn = shown.rows()
     # The variance of an observation depends on its weight; what is not drawn needs no word about it.
     weights = 1.0 if interval in ("mean", None) else None
-    frame = fit.get_prediction(rows, offset=offset, weights=weights).summary_frame(1 - level)
-    each = len(rows) // len(shown.lines)
-    return [frame.iloc[start : start + each] for start in range(0, len(rows), each)]
+    offset = averaged(shown.population, shown.population.offset, len(drawn))
+    frame = fit.get_prediction(drawn, offset=offset, weights=weights).summary_frame(1 - level)
+    observed = fit.recipe.response(rows.used_frame()) if points else None
+    return draw_fit(shown, frame, ax, observed, rows.weight_values(), fit.recipe.response_name, level, interval)
+
+
+def averaged(population: Population, own: Any, n: int) -> np.ndarray | None:
+    """An offset that the fit was given as an array, at its mean for n rows."""
+    return np.full(n, np.average(own, weights=population.weights.numpy())) if isinstance(own, np.ndarray) else None
+
+
+def draw_fit(
+    shown: Reference,
+    frame: pd.DataFrame,
+    ax: Axes | None,
+    observed: np.ndarray | None,
+    weights: np.ndarray | None,
+    label: str,
+    level: float,
+    interval: str | None,
+) -> Axes:
+    """Draw predicted means with their intervals, and the observations behind.
+
+    Parameters
+    ----------
+    shown : Reference
+    frame : DataFrame
+        Predictions of ``shown.rows()``: mean, mean_ci_lower, mean_ci_upper and, where drawn, obs_ci_*.
+    ax : Axes or None
+    observed : array, shape (n,), or None
+    weights : array, shape (n,), or None
+        Of the observations.
+    label : str
+        Of the vertical axis.
+    level : float
+    interval : str or None
+        One of `INTERVALS`.
+    """
+    beside = ax is None
+    ax = axes_or_new(ax, _size(shown))
+    note = None if observed is None else _draw_points(ax, shown, observed, weights)
+    draw = _draw_line if shown.x.levels is None else _draw_levels
+    each = len(frame) // len(shown.lines)
+    lines = [frame.iloc[start : start + each] for start in range(0, len(frame), each)]
+    handles = [draw(ax, shown, line, i, INTERVALS[interval]) for i, line in enumerate(lines)]
+    if shown.by is not None:
+        legend(ax, handles, [value_text(line) for line in shown.lines], shown.by.name, beside=beside)
+    _label(ax, label, shown, note, level, interval)
+    return ax
 
 
 # -- observations ---------------------------------------------------------------------------------
 
 
-def _draw_points(ax: Axes, fit: RegressionPlots, shown: Reference) -> str | None:
+def _draw_points(ax: Axes, shown: Reference, y: np.ndarray, weights: np.ndarray | None) -> str | None:
     """Draw the observations in the colours of their lines; return what a reader must be told."""
-    rows = fit.held_rows("plot_fit")
-    y, member = fit.recipe.response(rows.used_frame()), shown.line_of_rows()
+    member = shown.line_of_rows()
     x = _across(shown, member)
-    weights = rows.weight_values()
     kept = np.flatnonzero(member >= 0) if shown.categorical else np.arange(len(y))
     notes: list[str | None] = []
     if len(kept) > MANY and (shown.by is not None or shown.x.levels is not None):
@@ -150,9 +176,9 @@ def _draw_levels(ax: Axes, shown: Reference, frame: pd.DataFrame, i: int, bands:
 # -- words ----------------------------------------------------------------------------------------
 
 
-def _label(ax: Axes, fit: RegressionPlots, shown: Reference, note: str | None, level: float, interval: Any) -> None:
+def _label(ax: Axes, label: str, shown: Reference, note: str | None, level: float, interval: Any) -> None:
     ax.set_xlabel(shown.x.name + (f"\n({note})" if note else ""), parse_math=False)
-    ax.set_ylabel(fit.recipe.response_name, parse_math=False)
+    ax.set_ylabel(label, parse_math=False)
     if shown.x.levels is not None:
         ax.set_xticks(shown.places(), _names(shown), parse_math=False)
         if _crowded(shown):

@@ -30,7 +30,7 @@ from formula_torch.result.regression_plots import RegressionPlots
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["plot_residuals"]
+__all__ = ["ResidualRows", "draw_panels", "plot_residuals"]
 
 # How many rows each panel names.
 NAMED = 3
@@ -38,29 +38,33 @@ COOKS = (0.5, 1.0)
 
 
 @dataclass(frozen=True, eq=False)
-class _Residuals:
+class ResidualRows:
     """What the panels show, arrays of shape (n,).
 
     Parameters
     ----------
-    fitted, raw, standardised, leverage, cooks : array
-        Raw residuals are times the root of analytic weights.
+    fitted, raw, standardised, normal, reach, leverage, cooks : array
+        Raw residuals are times the root of analytic weights; those that are normal under the model, and those
+        whose size with the leverage makes Cook's distance, are the standardised ones in a linear regression.
     counts : array or None
         Frequency weights.
     labels : Index
     rank : int
-    weighted : bool
+    words : tuple of str
+        For the axes: fitted values, raw residuals, standardised, normal ones, those that make Cook's distance.
     """
 
     fitted: np.ndarray
     raw: np.ndarray
     standardised: np.ndarray
+    normal: np.ndarray
+    reach: np.ndarray
     leverage: np.ndarray
     cooks: np.ndarray
     counts: np.ndarray | None
     labels: pd.Index
     rank: int
-    weighted: bool
+    words: tuple[str, str, str, str, str]
 
     @cached_property
     def most_extreme(self) -> list[int]:
@@ -70,7 +74,17 @@ class _Residuals:
 
 def plot_residuals(fit: RegressionPlots, axes: Any) -> np.ndarray:
     """Draw residuals over fitted values, their normal Q-Q plot, scale-location, and over leverage."""
-    residuals = _residuals_of(fit)
+    return draw_panels(_residuals_of(fit), axes)
+
+
+def draw_panels(residuals: ResidualRows, axes: Any) -> np.ndarray:
+    """Draw the four panels.
+
+    Parameters
+    ----------
+    residuals : ResidualRows
+    axes : array of Axes or None
+    """
     panels = _new_panels() if axes is None else np.asarray(axes)
     if panels.size != 4:
         raise ValueError(f"plot_residuals draws four panels, and was given {panels.size} axes.")
@@ -87,34 +101,38 @@ def _new_panels() -> np.ndarray:
     return panels
 
 
-def _residuals_of(fit: RegressionPlots) -> _Residuals:
+def _residuals_of(fit: RegressionPlots) -> ResidualRows:
     fitted = fit.fittedvalues
     deletion = fit.get_influence().deletion
     frequency = fit.model.weights_type == "frequency"
-    return _Residuals(
+    weighted = fit.model.weights_type is not None and not frequency
+    raw = "Weighted residual" if weighted else "Residual"
+    return ResidualRows(
         fitted=fitted.to_numpy(),
         raw=deletion.residuals,
         standardised=deletion.internal,
+        normal=deletion.internal,
+        reach=deletion.internal,
         leverage=deletion.leverage,
         cooks=deletion.cooks,
         counts=fit.held_rows("plot_residuals").weight_values() if frequency else None,
         labels=fitted.index,
         rank=fit.solution.rank,
-        weighted=fit.model.weights_type is not None and not frequency,
+        words=("Fitted value", raw, "Standardised residual", "Standardised residual", "Standardised residual"),
     )
 
 
-def _over_fitted(ax: Axes, r: _Residuals) -> None:
+def _over_fitted(ax: Axes, r: ResidualRows) -> None:
     ax.axhline(0, color=FAINT, linewidth=1, zorder=1)
     note = scatter(ax, r.fitted, r.raw, r.counts)
     _smooth(ax, r.fitted, r.raw, r.counts)
     name_points(ax, r.fitted, r.raw, r.labels, r.most_extreme)
-    _label(ax, "Residuals", "Fitted value", "Weighted residual" if r.weighted else "Residual", note)
+    _label(ax, "Residuals", r.words[0], r.words[1], note)
 
 
-def _quantiles(ax: Axes, r: _Residuals) -> None:
-    order = np.flatnonzero(~np.isnan(r.standardised))
-    order = order[np.argsort(r.standardised[order], kind="stable")]
+def _quantiles(ax: Axes, r: ResidualRows) -> None:
+    order = np.flatnonzero(~np.isnan(r.normal))
+    order = order[np.argsort(r.normal[order], kind="stable")]
     positions = normal_positions(np.ones(len(order)) if r.counts is None else r.counts[order])
     n = float(len(order) if r.counts is None else r.counts[order].sum())
     shown = _thinned(len(order))
@@ -122,12 +140,12 @@ def _quantiles(ax: Axes, r: _Residuals) -> None:
     ax.fill_between(positions[shown], low, high, color=ACCENT, alpha=0.15, linewidth=0, zorder=1)
     ends = positions[[0, -1]]
     ax.plot(ends, ends, color=ACCENT, linewidth=1.2, zorder=2)
-    ax.scatter(positions[shown], r.standardised[order][shown], s=14, color=INK, alpha=0.7, linewidths=0, zorder=3)
+    ax.scatter(positions[shown], r.normal[order][shown], s=14, color=INK, alpha=0.7, linewidths=0, zorder=3)
     at = np.full(len(r.fitted), np.nan)
     at[order] = positions
-    name_points(ax, at, r.standardised, r.labels, r.most_extreme, away=7)
+    name_points(ax, at, r.normal, r.labels, extremes(r.normal, NAMED), away=7)
     note = None if len(shown) == len(order) else f"{count(len(shown), 'quantile')} of {count(len(order), 'row')}"
-    _label(ax, "Normal Q-Q", "Normal quantile", "Standardised residual", note)
+    _label(ax, "Normal Q-Q", "Normal quantile", r.words[3], note)
 
 
 def _thinned(n: int) -> np.ndarray:
@@ -139,7 +157,7 @@ def _thinned(n: int) -> np.ndarray:
     return np.concatenate([np.arange(ends), between, np.arange(n - ends, n)])
 
 
-def _scale_location(ax: Axes, r: _Residuals) -> None:
+def _scale_location(ax: Axes, r: ResidualRows) -> None:
     known = ~np.isnan(r.standardised)
     size = np.sqrt(np.abs(r.standardised))
     counts = None if r.counts is None else r.counts[known]
@@ -147,22 +165,22 @@ def _scale_location(ax: Axes, r: _Residuals) -> None:
     _smooth(ax, r.fitted[known], size[known], counts)
     name_points(ax, r.fitted, size, r.labels, r.most_extreme)
     ax.set_ylim(bottom=0)
-    _label(ax, "Scale-location", "Fitted value", "Root of |standardised residual|", note)
+    _label(ax, "Scale-location", r.words[0], f"Root of |{r.words[2][0].lower()}{r.words[2][1:]}|", note)
 
 
-def _over_leverage(ax: Axes, r: _Residuals) -> None:
-    known = ~np.isnan(r.standardised)
+def _over_leverage(ax: Axes, r: ResidualRows) -> None:
+    known = ~np.isnan(r.reach)
     ax.axhline(0, color=FAINT, linewidth=1, zorder=1)
-    note = scatter(ax, r.leverage[known], r.standardised[known], None if r.counts is None else r.counts[known])
+    note = scatter(ax, r.leverage[known], r.reach[known], None if r.counts is None else r.counts[known])
     _contours(ax, r)
-    name_points(ax, r.leverage, r.standardised, r.labels, extremes(r.cooks, NAMED))
+    name_points(ax, r.leverage, r.reach, r.labels, extremes(r.cooks, NAMED))
     lost = int((~known).sum())
     if lost:
         note = f"{count(lost, 'row')} of leverage 1 not drawn" + (f"; {note}" if note else "")
-    _label(ax, "Leverage", "Leverage", "Standardised residual", note)
+    _label(ax, "Leverage", "Leverage", r.words[4], note)
 
 
-def _contours(ax: Axes, r: _Residuals) -> None:
+def _contours(ax: Axes, r: ResidualRows) -> None:
     """Contours of Cook's distance where they pass through the panel, and in any case the largest distance."""
     left, right, bottom, top = *ax.get_xlim(), *ax.get_ylim()
     leverage = np.linspace(max(left, 1e-8), min(right, 1 - 1e-9), 300)

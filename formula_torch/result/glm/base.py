@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
-from formula_torch.design import RowScores
+from formula_torch.design import Design, RowScores
 from formula_torch.errors import check_known
 from formula_torch.families.generalized import GeneralizedFamily
 from formula_torch.inference.margins import MeanFunction
@@ -48,7 +48,7 @@ class Generalized(SolvedFit):
     Parameters
     ----------
     model : GlmModel
-    fitness, null : Fitness
+    fitness, null_fitness : Fitness
         Of the model, and of a constant alone (and the offset) at the dispersion of the model.
     climbed : Climbed
     lost : bool array, shape (k,)
@@ -57,7 +57,7 @@ class Generalized(SolvedFit):
 
     model: GlmModel
     fitness: Fitness
-    null: Fitness
+    null_fitness: Fitness
     climbed: Climbed
     lost: np.ndarray
 
@@ -93,7 +93,7 @@ class Generalized(SolvedFit):
     @property
     def null_deviance(self) -> float:
         """Deviance of a constant alone (and the offset)."""
-        return self.null.deviance
+        return self.null_fitness.deviance
 
     @property
     def pearson_chi2(self) -> float:
@@ -113,7 +113,7 @@ class Generalized(SolvedFit):
     @property
     def llnull(self) -> float:
         """Log-likelihood of a constant alone, at the same dispersion."""
-        return self.null.llf
+        return self.null_fitness.llf
 
     @property
     def llr(self) -> float:
@@ -172,6 +172,17 @@ class Generalized(SolvedFit):
     def row_scores(self, what: str) -> RowScores:
         """Return the scores of the rows, times the dispersion, as an operator."""
         return glm_row_scores(self.held_rows(what), self.recipe, self.solution, self.model, self.call)
+
+    @property
+    def response_sums(self) -> tuple[float, ...]:
+        """Observations and the deviance of a constant."""
+        return self.nobs, self.null_deviance
+
+    def weighted_design(self, what: str) -> Design:
+        """Return the rows with the weights of the expected information."""
+        design = self.held_rows(what).design(self.recipe)
+        weights = self.family.information(design.linear_predictor(np.nan_to_num(self.coefficients)))
+        return replace(design, weights=weights if design.weights is None else weights * design.weights)
 
     def _own_rows(self, what: str) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Response, linear predictor and weights of the rows, shape (n,) each."""

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from formula_torch.errors import check_known
-from formula_torch.result.glm.prediction import MeanPredictions
-from formula_torch.result.glm.residuals import Residuals
+from formula_torch.result.glm.anova import DevianceTables
+from formula_torch.result.glm.plots import GlmPlots
+from formula_torch.result.glm.resampling import GlmResampling
 
 if TYPE_CHECKING:
     from formula_torch.present.table import Summary
@@ -20,7 +21,7 @@ __all__ = ["GlmFit"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class GlmFit(Residuals, MeanPredictions):
+class GlmFit(GlmPlots, DevianceTables, GlmResampling):
     """A generalised linear model.
 
     Besides what every ``Fit`` has, the names below are those of statsmodels' results. Each base is a subject, in a
@@ -30,6 +31,12 @@ class GlmFit(Residuals, MeanPredictions):
         └── Generalized             model, fitness; deviance, scale, llf, prsquared
             ├── Residuals           resid_deviance, resid_pearson, pred_table
             ├── MeanPredictions     get_prediction
+            ├── GlmSpecification    dispersion_test, link_test, hosmer_lemeshow, resid_quantile
+            ├── Influential         get_influence
+            ├── GlmPlots            plot_residuals, plot_binned_residuals, plot_fit, plot_partial: of the four above
+            ├── GlmComparisons      compare_lr_test, compare_lm_test; compare_wald_test
+            │   └── DevianceTables  anova
+            ├── GlmResampling       bootstrap, jackknife
             └── GlmFit              summary, tidy, glance
 
     Examples

@@ -14,6 +14,7 @@ from formula_torch.inference.moments import Labels, Moments
 from formula_torch.models.glm import GlmModel, glm_scores
 from formula_torch.result.call import Call
 from formula_torch.result.rows import Rows, needed
+from formula_torch.solvers.held import moved_to_offset, without_held
 from formula_torch.solvers.least_squares import LeastSquares
 
 __all__ = ["glm_moments", "glm_row_scores"]
@@ -65,5 +66,6 @@ def glm_moments(
 
 def glm_row_scores(rows: Rows, recipe: Recipe, solution: LeastSquares, model: GlmModel, call: Call) -> RowScores:
     """Read the rows again, where the fit was computed."""
-    design = rows.design(recipe).to(torch.device(call.device))
-    return glm_scores(design, solution.shifted_params, solution.response_shift, solution.coordinates, model)
+    design = moved_to_offset(rows.design(recipe).to(torch.device(call.device)), solution.held)
+    coordinates, shifted_params = without_held(solution)
+    return glm_scores(design, shifted_params, solution.response_shift, coordinates, model)

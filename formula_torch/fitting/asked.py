@@ -1,0 +1,119 @@
+"""What a user asks of a regression, resolved once: which model it is, and whether its options go together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from formula_torch.errors import check_known
+from formula_torch.families.generalized import GeneralizedFamily, resolve_generalized
+from formula_torch.families.several import SeveralFamily, is_several, resolve_several
+from formula_torch.fitting.further import further_formulas
+from formula_torch.inference.moments import Estimator
+from formula_torch.inference.vcov import resolve_vcov
+from formula_torch.models.linear import WEIGHTS_TYPES
+
+__all__ = ["ENGINES", "Asked", "Resolved", "resolve"]
+
+ENGINES = ("torch",)
+PRIORS = (None, "firth")
+DEFAULT_VCOV = {"analytic": "iid", "frequency": "iid", "sampling": "robust"}
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """The options of a regression, as given."""
+
+    family: Any = None
+    link: Any = None
+    weights: Any = None
+    weights_type: str = "analytic"
+    offset: Any = None
+    exposure: Any = None
+    inflation: str | None = None
+    dispersion: str | None = None
+    vcov: Any = None
+    use_t: bool | None = None
+    bounds: Mapping[str, Any] | None = None
+    prior: str | None = None
+    engine: str = "torch"
+    device: str = "auto"
+    na_action: str = "drop"
+    subset: Any = None
+    functions: Mapping[str, Callable[..., Any]] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Resolved:
+    """The same, read.
+
+    Parameters
+    ----------
+    family : GeneralizedFamily, SeveralFamily or None
+        None for least squares.
+    estimator : Estimator
+    further : dict
+        Predictor to a formula of its own.
+    """
+
+    family: GeneralizedFamily | SeveralFamily | None
+    estimator: Estimator
+    further: dict[str, str]
+
+    @property
+    def reading(self) -> str:
+        """How the formula is to read the response."""
+        return "numbers" if self.family is None else self.family.reading
+
+
+def resolve(asked: Asked) -> Resolved:
+    """Read the spellings, and refuse options that do not go together.
+
+    Raises
+    ------
+    ValueError
+        A spelling is not known, or an option is not of this model.
+    FormulaError
+        A further formula is none.
+    """
+    check_known("engine", asked.engine, ENGINES)
+    check_known("weights_type", asked.weights_type, WEIGHTS_TYPES)
+    check_known("prior", asked.prior, PRIORS)
+    estimator = resolve_vcov(DEFAULT_VCOV[asked.weights_type] if asked.vcov is None else asked.vcov)
+    if is_several(asked.family):
+        return _several(asked, estimator)
+    given = {"inflation": asked.inflation, "dispersion": asked.dispersion}
+    if named := [f"{what}=" for what, text in given.items() if text is not None]:
+        raise ValueError(
+            f"{' and '.join(named)} is a formula of families that have such a part, as "
+            "'zero_inflated_poisson' and 'negative_binomial'."
+        )
+    family = _generalized(asked)
+    if asked.exposure is not None and (family is None or family.link.name != "log"):
+        raise ValueError("exposure= multiplies the mean, and needs a log link; see offset=.")
+    return Resolved(family, estimator, {})
+
+
+def _generalized(asked: Asked) -> GeneralizedFamily | None:
+    if asked.family is None and asked.link is None:
+        family = None
+    else:
+        family = resolve_generalized("gaussian" if asked.family is None else asked.family, asked.link)
+    linear = family is None or family.is_normal_linear
+    if asked.prior is not None and (linear or family is None or family.dispersed):
+        raise ValueError("prior='firth' is for families of a known dispersion: 'binomial' and 'poisson'.")
+    if asked.prior is not None and asked.bounds is not None:
+        raise ValueError("prior= and bounds= do not go together: leave one out.")
+    return None if linear else family
+
+
+def _several(asked: Asked, estimator: Estimator) -> Resolved:
+    family = resolve_several(asked.family, asked.link)
+    refused = {"bounds": asked.bounds, "prior": asked.prior}
+    if named := [f"{what}=" for what, given in refused.items() if given is not None]:
+        raise ValueError(f"{' and '.join(named)} is for models of one linear predictor; {family.name} has several.")
+    if asked.exposure is not None and not family.exponential:
+        raise ValueError(f"exposure= multiplies a mean of the form exp(...), which family={family.name!r} has not.")
+    further = further_formulas(family, {"inflation": asked.inflation, "dispersion": asked.dispersion})
+    return Resolved(family, estimator, further)
