@@ -72,8 +72,9 @@ def traj(
     data : table
         Long: a row for each observation of each unit, at any times, as many as there are.
     groups : int
-    family : {"gaussian", "poisson", "logit"} or ft.families.Density
-        Or a density of your own, whose derivatives are taken automatically.
+    family : {"gaussian", "poisson", "logit", "negative_binomial", "nb1", "gamma", "inverse_gaussian", "beta"} or value
+        With another link by ``ft.families.of("binomial", link="probit")``; or a density of your own,
+        ``ft.families.Density``. `sigma` is the root of the dispersion, the negative binomial's alpha, the beta's phi.
     membership : str, optional
         Covariates on which the probabilities of the groups depend, ``"male + ses"``: a multinomial logit,
         pi_ug = softmax_g(z_u'gamma_g). One value a unit; a unit of which one is missing leaves.
