@@ -139,17 +139,6 @@ def fit(
     >>> ft.fit("drvisits ~ private + medicaid + age", visits).params.round(4).to_dict()
     {'Intercept': 1.2418, 'private': 1.2969, 'medicaid': 1.5388, 'age': 0.063}
     """
-    if (verb := verb_of(formula)) is not None:
-        shared = {"weights": weights, "offset": offset, "vcov": vcov, "subset": subset, "functions": functions}
-        if na_action != "drop":
-            shared["na_action"] = na_action
-        if (weights_type, use_t) != ("analytic", None):
-            raise ValueError("weights_type= and use_t= are of regressions; weights of units are counts.")
-        check_known("engine", engine, ENGINES)
-        if device not in ("auto", "cpu"):
-            raise ValueError(f"device={device!r}: a trajectory model is fitted on the CPU; leave device= out.")
-        # The text of another verb returns what that verb does.
-        return cast(RegressionFit, _called(verb, formula, data, {k: v for k, v in shared.items() if v is not None}))
     asked = Asked(
         family=family,
         link=link,
@@ -169,7 +158,23 @@ def fit(
         subset=subset,
         functions=functions,
     )
+    if (verb := verb_of(formula)) is not None:
+        # The text of another verb returns what that verb does.
+        return cast(RegressionFit, _called(verb, formula, data, _changed(asked)))
     return regress(formula, data, asked, partial(fit, **vars(asked)))
+
+
+def _changed(asked: Asked) -> dict[str, Any]:
+    """Options that are not as they are by default, but for where the arithmetic is done."""
+    check_known("engine", asked.engine, ENGINES)
+    if asked.device not in ("auto", "cpu"):
+        raise ValueError(f"device={asked.device!r}: a trajectory model is fitted on the CPU; leave device= out.")
+    usual = vars(Asked())
+
+    def changed(name: str, value: Any) -> bool:
+        return value is not None and not (isinstance(value, str) and value == usual[name])
+
+    return {k: v for k, v in vars(asked).items() if k not in ("engine", "device") and changed(k, v)}
 
 
 def _called(verb: str, text: str, data: Any, given: Mapping[str, Any]) -> TrajectoryFit:
@@ -180,6 +185,8 @@ def _called(verb: str, text: str, data: Any, given: Mapping[str, Any]) -> Trajec
     known = set(inspect.signature(VERBS[verb]).parameters) - {"formula", "data"}
     if unknown := [name for name in options if name not in known]:
         raise FormulaError(f"{text!r} has options that {verb} has not: {', '.join(unknown)}.")
+    if foreign := [f"{name}=" for name in given if name not in known]:
+        raise ValueError(f"{', '.join(foreign)}: {verb} has no such option; it is one of regressions.")
     if twice := sorted(set(options) & set(given)):
         raise ValueError(f"{', '.join(twice)} is given in the text and as an argument.")
     if "groups" not in options:

@@ -251,7 +251,7 @@ def test_new_units_need_a_name_and_a_possible_response() -> None:
     lost.loc[[4, 9], "id"] = None
     with pytest.raises(DataError, match=r"`id`.*missing in 2 of \d+ rows \(first: row 4\)"):
         fit.assign(lost)
-    with pytest.raises(DataError, match="negative values"):
+    with pytest.raises(DataError, match="is negative in"):
         fit.assign(data.assign(y=data["y"] - 5))
 
 

@@ -480,3 +480,13 @@ def test_texts_that_cannot_be(text, message) -> None:
         ft.fit(text, panel("poisson"))
     with pytest.raises(ValueError, match="given in the text and as an argument"):
         ft.fit("traj(y ~ t | id, groups=2, vcov='iid')", panel("poisson"), vcov="robust")
+
+
+@pytest.mark.parametrize("option", [{"link": "log"}, {"bounds": {"t": (0, 1)}}, {"use_t": True}, {"inflation": "~ t"}])
+def test_options_of_regressions_are_refused_of_a_text(option) -> None:
+    with pytest.raises(ValueError, match="traj has no such option"):
+        ft.fit("traj(y ~ t | id, groups=2)", panel("poisson"), **option)
+
+
+def test_options_that_both_have_are_taken_of_a_text() -> None:
+    assert ft.fit("traj(y ~ t | id, groups=1)", panel("poisson"), family="poisson").family.name == "poisson"

@@ -146,15 +146,14 @@ class Stacked:
         self, theta: np.ndarray, kernel: Kernel, counts: Tensor | None, codes: Tensor, n_clusters: int
     ) -> np.ndarray:
         """Sums of scores by cluster, shape (n_clusters, size)."""
-        total = np.zeros((n_clusters, self.size))
+        sums = [np.zeros((self.parts[p].design.k, n_clusters)) for p in self.owner]
         with threads_for(self.products):
             for rows, batches in self.formed():
                 first = kernel(rows, self.eta(rows, batches, theta)).first
                 first = first if counts is None else first * counts[rows]
                 for j, p in enumerate(self.owner):
-                    sums = batches[p, p].sums_by(first[j], codes[rows], n_clusters)
-                    total[:, self.blocks[j]] += sums.T @ self.parts[p].whiten
-        return total
+                    sums[j] += batches[p, p].sums_by(first[j], codes[rows], n_clusters)
+        return np.concatenate([own.T @ self.parts[p].whiten for own, p in zip(sums, self.owner, strict=True)], axis=1)
 
     def scores(self, theta: np.ndarray, kernel: Kernel, to: np.ndarray) -> np.ndarray:
         """Scores of every row times a matrix, shape (n, to.shape[1]); for series, not for large data."""

@@ -44,7 +44,7 @@ def as_density(family: GeneralizedFamily) -> Density:
         log_density=_LogDensity(family),
         mean=family.link.mean,
         dispersed=family.dispersed,
-        exponential=family.link.name == "log",
+        exponential=family.exponential,
         stabilise=family.distribution.stabilise,
         refuse=family.distribution.refuse,
         doubt=family.distribution.doubt,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from formula_torch.families.exponential import no_doubt
+from formula_torch.families.support import no_doubt
 
 __all__ = ["Density"]
 

@@ -16,12 +16,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["DISTRIBUTIONS", "Distribution", "entropy", "tweedie"]
+from formula_torch.families.support import (
+    doubt_counts,
+    no_doubt,
+    refuse_negative,
+    refuse_not_positive,
+    refuse_outside_shares,
+)
+
+__all__ = ["DISTRIBUTIONS", "Distribution", "entropy", "tweedie", "x_log_ratio"]
 
 Elementwise = Callable[[Tensor], Tensor]
 LOG_TWO_PI = math.log(2 * math.pi)
-# A mean this near the edge of its range is moved inside, for the first step only.
-EDGE = 0.1
 
 
 @dataclass(frozen=True, repr=False)
@@ -47,6 +53,10 @@ class Distribution:
         A transformation of y whose variance hardly depends on its mean.
     refuse, doubt : callable
         From y to what is wrong with it, or strange, or an empty text.
+    lowest, highest : float
+        Ends of the range of the mean.
+    canonical : str or None
+        The link by which eta is the natural parameter itself, its sign included; None where none here is.
     power : float, optional
         Of the variance function, in Tweedie's family.
     """
@@ -62,10 +72,18 @@ class Distribution:
     stabilise: Elementwise
     refuse: Callable[[Tensor], str]
     doubt: Callable[[Tensor], str]
+    lowest: float = 0.0
+    highest: float = math.inf
+    canonical: str | None = None
     power: float | None = None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
+
+    @property
+    def of_shares(self) -> bool:
+        """Whether the mean is a probability."""
+        return self.highest == 1
 
     def __reduce__(self) -> str | tuple[Any, ...]:
         """Pickle by name: the functions of a distribution are code, not data."""
@@ -78,54 +96,21 @@ def _named(name: str) -> Distribution:
     return DISTRIBUTIONS[name]
 
 
-def _no_text(y: Tensor) -> str:  # noqa: ARG001 - one signature
-    return ""
-
-
 def _shrunk(y: Tensor, centre: Tensor) -> Tensor:
     return (y + centre) / 2
 
 
-def _first(y: Tensor, bad: Tensor) -> str:
-    return f"{int(bad.sum())} rows (first: {float(y[bad][0]):g})"
-
-
-def _refuse_negative(y: Tensor) -> str:
-    bad = y < 0
-    return f"is negative in {_first(y, bad)}; counts are needed." if bad.any() else ""
-
-
-def _refuse_not_positive(y: Tensor) -> str:
-    bad = y <= 0
-    return f"is zero or negative in {_first(y, bad)}; this family is of positive numbers." if bad.any() else ""
-
-
-def _refuse_outside(y: Tensor) -> str:
-    bad = (y < 0) | (y > 1)
-    if not bad.any():
-        return ""
-    return (
-        f"lies outside 0 to 1 in {_first(y, bad)}; a binomial response is 0 or 1, or a proportion with the trials as "
-        "weights=."
-    )
-
-
-def _doubt_counts(y: Tensor) -> str:
-    bad = y != y.round()
-    return f"is not a whole number in {_first(y, bad)}; of counts this is a quasi-likelihood." if bad.any() else ""
-
-
-def _x_log_ratio(x: Tensor, mu: Tensor) -> Tensor:
+def x_log_ratio(x: Tensor, mu: Tensor) -> Tensor:
     """X log(x / mu), zero where x is."""
     return torch.xlogy(x, torch.where(x > 0, x, 1.0) / mu)
 
 
 def _poisson_deviance(y: Tensor, mu: Tensor) -> Tensor:
-    return 2 * (_x_log_ratio(y, mu) - (y - mu))
+    return 2 * (x_log_ratio(y, mu) - (y - mu))
 
 
 def _binomial_deviance(y: Tensor, mu: Tensor) -> Tensor:
-    return 2 * (_x_log_ratio(y, mu) + _x_log_ratio(1 - y, 1 - mu))
+    return 2 * (x_log_ratio(y, mu) + x_log_ratio(1 - y, 1 - mu))
 
 
 def _gamma_deviance(y: Tensor, mu: Tensor) -> Tensor:
@@ -141,7 +126,7 @@ def _poisson_saturated(y: Tensor, phi: Tensor, w: Tensor) -> Tensor:  # noqa: AR
 
 
 def _binomial_saturated(y: Tensor, phi: Tensor, w: Tensor) -> Tensor:  # noqa: ARG001
-    if bool(((y == 0) | (y == 1)).all()):
+    if _certain(y):
         return torch.zeros_like(y)
     ways = torch.lgamma(w + 1) - torch.lgamma(w * y + 1) - torch.lgamma(w - w * y + 1)
     return ways + w * entropy(y)
@@ -149,7 +134,12 @@ def _binomial_saturated(y: Tensor, phi: Tensor, w: Tensor) -> Tensor:  # noqa: A
 
 def entropy(y: Tensor) -> Tensor:
     """Minus the entropy of a share, y log y + (1 - y) log(1 - y); zero at 0 and 1."""
-    return torch.xlogy(y, y) + torch.xlogy(1 - y, 1 - y)
+    return torch.zeros_like(y) if _certain(y) else torch.xlogy(y, y) + torch.xlogy(1 - y, 1 - y)
+
+
+def _certain(y: Tensor) -> bool:
+    """Whether every share is 0 or 1: y (1 - y), which then is exactly zero, is cheaper than logarithms."""
+    return not bool((y - y * y).any())
 
 
 def _gamma_saturated(y: Tensor, phi: Tensor, w: Tensor) -> Tensor:
@@ -175,8 +165,10 @@ NORMAL = Distribution(
     dispersed=True,
     begin=lambda y, centre: y,  # noqa: ARG005 - one signature
     stabilise=_itself,
-    refuse=_no_text,
-    doubt=_no_text,
+    refuse=no_doubt,
+    doubt=no_doubt,
+    lowest=-math.inf,
+    canonical="identity",
 )
 BINOMIAL = Distribution(
     name="binomial",
@@ -188,8 +180,10 @@ BINOMIAL = Distribution(
     dispersed=False,
     begin=lambda y, centre: (y + 0.5) / 2,  # noqa: ARG005
     stabilise=lambda y: 4 * y,
-    refuse=_refuse_outside,
-    doubt=_no_text,
+    refuse=refuse_outside_shares,
+    doubt=no_doubt,
+    highest=1.0,
+    canonical="logit",
 )
 POISSON = Distribution(
     name="poisson",
@@ -201,8 +195,9 @@ POISSON = Distribution(
     dispersed=False,
     begin=_shrunk,
     stabilise=lambda y: 2 * (y + 0.375).sqrt(),
-    refuse=_refuse_negative,
-    doubt=_doubt_counts,
+    refuse=refuse_negative,
+    doubt=doubt_counts,
+    canonical="log",
 )
 GAMMA = Distribution(
     name="gamma",
@@ -214,8 +209,8 @@ GAMMA = Distribution(
     dispersed=True,
     begin=_shrunk,
     stabilise=torch.log,
-    refuse=_refuse_not_positive,
-    doubt=_no_text,
+    refuse=refuse_not_positive,
+    doubt=no_doubt,
 )
 INVERSE_GAUSSIAN = Distribution(
     name="inverse_gaussian",
@@ -227,14 +222,14 @@ INVERSE_GAUSSIAN = Distribution(
     dispersed=True,
     begin=_shrunk,
     stabilise=torch.log,
-    refuse=_refuse_not_positive,
-    doubt=_no_text,
+    refuse=refuse_not_positive,
+    doubt=no_doubt,
 )
 
 
 def _quasi(of: Distribution, name: str) -> Distribution:
     """The same mean and variance, with a dispersion in place of a likelihood."""
-    return replace(of, name=name, saturated=None, dispersed=True, doubt=_no_text)
+    return replace(of, name=name, saturated=None, dispersed=True, doubt=no_doubt)
 
 
 def tweedie(power: float) -> Distribution:
@@ -278,8 +273,8 @@ def tweedie(power: float) -> Distribution:
         dispersed=True,
         begin=_shrunk,
         stabilise=_itself,
-        refuse=_refuse_negative if power < 2 else _refuse_not_positive,
-        doubt=_no_text,
+        refuse=refuse_negative if power < 2 else refuse_not_positive,
+        doubt=no_doubt,
         power=power,
     )
 

@@ -17,27 +17,14 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import softplus
 
-__all__ = ["BERNOULLI", "FAMILIES", "GAUSSIAN", "POISSON", "Family", "no_doubt"]
+from formula_torch.families.support import doubt_counts, no_doubt, refuse_negative, rows_of
+
+__all__ = ["BERNOULLI", "FAMILIES", "GAUSSIAN", "POISSON", "Family"]
 
 Elementwise = Callable[[Tensor], Tensor]
 # exp is continued by a line above this: a likelihood must neither overflow nor stop falling there.
 STEEP = 50.0
 HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
-
-
-def no_doubt(y: Tensor) -> str:  # noqa: ARG001 - one signature
-    """Say nothing of the response."""
-    return ""
-
-
-def _doubt_counts(y: Tensor) -> str:
-    bad = y != y.round()
-    if not bad.any():
-        return ""
-    return (
-        f"is not a whole number in {int(bad.sum())} rows (first: {float(y[bad][0]):g}); counts are what a Poisson is "
-        "of. Rates need exposure=."
-    )
 
 
 @dataclass(frozen=True)
@@ -106,15 +93,9 @@ def _no_base(y: Tensor) -> Tensor:
     return torch.zeros_like(y)
 
 
-def _refuse_counts(y: Tensor) -> str:
-    bad = int((y < 0).sum())
-    return f"has {bad} negative values; counts are needed for family='poisson'." if bad else ""
-
-
 def _refuse_truth(y: Tensor) -> str:
     bad = (y != 0) & (y != 1)
-    first = f"{float(y[bad][0]):g}" if bad.any() else ""
-    return f"has values other than 0 and 1 in {int(bad.sum())} rows (first: {first})." if bad.any() else ""
+    return f"has values other than 0 and 1 in {rows_of(y, bad)}." if bad.any() else ""
 
 
 def _sample_normal(mean: Tensor, sigma: Tensor, generator: Generator) -> Tensor:
@@ -138,7 +119,7 @@ GAUSSIAN = Family(
     exponential=False,
     base=_no_base,
     stabilise=lambda y: y,
-    refuse=lambda y: "",  # noqa: ARG005 - any finite number will do
+    refuse=no_doubt,
     sample=_sample_normal,
 )
 POISSON = Family(
@@ -150,9 +131,9 @@ POISSON = Family(
     exponential=True,
     base=lambda y: -torch.lgamma(y + 1),
     stabilise=lambda y: 2 * (y + 0.375).sqrt(),
-    refuse=_refuse_counts,
+    refuse=refuse_negative,
     sample=_sample_counts,
-    doubt=_doubt_counts,
+    doubt=doubt_counts,
 )
 BERNOULLI = Family(
     name="logit",

@@ -23,6 +23,9 @@ from formula_torch.families.links import LARGEST, Link, Tails, resolve_link
 
 __all__ = ["GeneralizedFamily", "resolve_generalized"]
 
+# A mean this near to an end of its range, as a share of the others, is where a climb was stopped by the end.
+AT_EDGE = 1e-9
+
 
 @dataclass(frozen=True)
 class GeneralizedFamily:
@@ -50,11 +53,16 @@ class GeneralizedFamily:
     @property
     def canonical(self) -> bool:
         """Whether eta is the natural parameter, where expected and observed information are equal."""
-        return (self.name.removeprefix("quasi"), self.link.name) in CANONICAL
+        return self.link.name == self.distribution.canonical
+
+    @property
+    def exponential(self) -> bool:
+        """Whether the mean is exp(eta), so that an exposure makes sense."""
+        return self.link.name == "log"
 
     @property
     def _tails(self) -> Tails | None:
-        return self.link.tails if self.name.removeprefix("quasi") == "binomial" else None
+        return self.link.tails if self.distribution.of_shares else None
 
     def mean(self, eta: Tensor) -> Tensor:
         """Mean of the response."""
@@ -94,13 +102,13 @@ class GeneralizedFamily:
     def everywhere(self) -> bool:
         """Whether every linear predictor has a mean, and another has another one."""
         eta = torch.tensor([-1.0, 0.0, 1.0], dtype=torch.float64)
-        mean = self.link.mean(eta)
-        return bool(self.distribution.deviance(torch.ones_like(eta), mean).isfinite().all() and (mean.diff() > 0).all())
+        rising = bool((self.link.mean(eta).diff() > 0).all())
+        return rising and bool(self.deviance(torch.ones_like(eta), eta).isfinite().all())
 
     @property
     def reading(self) -> str:
         """How the formula is to read a response."""
-        return "successes" if self.name.removeprefix("quasi") == "binomial" else "numbers"
+        return "successes" if self.distribution.of_shares else "numbers"
 
     def tilt(self, eta: Tensor) -> Tensor:
         """Derivative in eta of the logarithm of the expected information of rows."""
@@ -155,7 +163,7 @@ class GeneralizedFamily:
         """Unit deviances and squared Pearson residuals of rows."""
         if self.canonical and self._tails is not None:
             loss, score, information = _logit_pieces(y, eta)
-            return 2 * loss.add_(0.0 if _certain(y) else entropy(y)), score * score / information
+            return 2 * loss.add_(entropy(y)), score * score / information
         return self.deviance(y, eta), self.pearson(y, eta)
 
     def pieces(self, y: Tensor, eta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -163,19 +171,31 @@ class GeneralizedFamily:
 
         All times the dispersion.
         """
-        if (fused := FUSED.get((self.name.removeprefix("quasi"), self.link.name))) is not None:
+        if self.canonical and (fused := FUSED.get(self.link.name)) is not None:
             return fused(y, eta)
         return self.deviance(y, eta) / 2, self.score(y, eta), self.information(eta)
 
     def deviance(self, y: Tensor, eta: Tensor) -> Tensor:
-        """Unit deviances of rows."""
+        """Unit deviances of rows; NaN where the mean leaves its range."""
         if (t := self._tails) is None:
-            return self.distribution.deviance(y, self.link.mean(eta))
+            return self.distribution.deviance(y, self._within(self.link.mean(eta)))
+        if self.canonical:
+            return 2 * (entropy(y) - t.log_rest(eta) - y * eta)
         return 2 * (entropy(y) - _times(y, t.log_mean(eta)) - _times(1 - y, t.log_rest(eta)))
 
+    def at_edge(self, eta: Tensor) -> Tensor:
+        """Which means of rows lie at an end of their range, where the link would lead beyond, bool of shape (n,)."""
+        low, high = self.distribution.lowest, self.distribution.highest
+        if low == -math.inf or self.everywhere:
+            return torch.zeros_like(eta, dtype=torch.bool)
+        mu = self.link.mean(eta)
+        middle = mu.median()
+        return (mu - low < AT_EDGE * middle) | (high - mu < AT_EDGE) | (mu > middle / AT_EDGE)
 
-def _certain(y: Tensor) -> bool:
-    return bool(((y == 0) | (y == 1)).all())
+    def _within(self, mu: Tensor) -> Tensor:
+        # Beyond its range a deviance need not be: of a count of zero it would go on falling.
+        low, high = self.distribution.lowest, self.distribution.highest
+        return mu if low == -math.inf else torch.where((mu > low) & (mu < high), mu, math.nan)
 
 
 def _times(share: Tensor, logarithm: Tensor) -> Tensor:
@@ -184,7 +204,12 @@ def _times(share: Tensor, logarithm: Tensor) -> Tensor:
 
 
 def _logit_pieces(y: Tensor, eta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Of the logit, by one exponential and one logarithm."""
+    """Of the logit: from p alone where both tails are far, else by an exponential that keeps the smaller of them."""
+    low, high = eta.aminmax()
+    if low > -NEAR and high < NEAR:
+        p = torch.sigmoid(eta)
+        rest = 1 - p
+        return rest.log().neg_().sub_(y * eta), y - p, p.mul_(rest)
     small = eta.abs().neg_().exp_()
     loss = small.log1p().add_(eta.clamp(min=0)).sub_(y * eta)
     rest = small.add(1).reciprocal_()
@@ -200,9 +225,10 @@ def _log_pieces(y: Tensor, eta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return mean - y * eta, y - mean, mean
 
 
-# Pieces that share what they are made of, where speed matters.
-FUSED = {("binomial", "logit"): _logit_pieces, ("poisson", "log"): _log_pieces}
-CANONICAL = {("gaussian", "identity"), ("binomial", "logit"), ("poisson", "log")}
+# 1 - p loses no more than five digits within this.
+NEAR = 10.0
+# Pieces of canonical links, which share what they are made of, where speed matters.
+FUSED = {"logit": _logit_pieces, "log": _log_pieces}
 
 
 def resolve_generalized(family: Distribution | GeneralizedFamily | str, link: Link | str | None) -> GeneralizedFamily:

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from formula_torch.families.distributions import DISTRIBUTIONS, Distribution
+from formula_torch.families.distributions import DISTRIBUTIONS, Distribution, x_log_ratio
+from formula_torch.families.several.gamma_ratio import gamma_ratio, log_factorial
 
 __all__ = ["negative_binomial"]
 
@@ -51,12 +52,11 @@ def negative_binomial(alpha: float) -> Distribution:
     shape = 1 / alpha
 
     def deviance(y: Tensor, mu: Tensor) -> Tensor:
-        ratio = torch.xlogy(y, torch.where(y > 0, y, 1.0) / mu)
-        return 2 * (ratio - (y + shape) * torch.log1p((y - mu) / (mu + shape)))
+        return 2 * (x_log_ratio(y, mu) - (y + shape) * torch.log1p((y - mu) / (mu + shape)))
 
     def saturated(y: Tensor, phi: Tensor, w: Tensor) -> Tensor:  # noqa: ARG001 - one signature
-        ways = torch.lgamma(y + shape) - torch.lgamma(torch.full_like(y, shape)) - torch.lgamma(y + 1)
-        return w * (ways + torch.xlogy(y, alpha * y) - (y + shape) * torch.log1p(alpha * y))
+        ratio, _, _ = gamma_ratio(y, torch.full_like(y, shape))
+        return w * (ratio + torch.xlogy(y, y) - log_factorial(y) - (y + shape) * torch.log1p(alpha * y))
 
     poisson = DISTRIBUTIONS["poisson"]
     return _OfGivenDispersion(

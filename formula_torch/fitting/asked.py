@@ -90,7 +90,7 @@ def resolve(asked: Asked) -> Resolved:
             "'zero_inflated_poisson' and 'negative_binomial'."
         )
     family = _generalized(asked)
-    if asked.exposure is not None and (family is None or family.link.name != "log"):
+    if asked.exposure is not None and (family is None or not family.exponential):
         raise ValueError("exposure= multiplies the mean, and needs a log link; see offset=.")
     return Resolved(family, estimator, {})
 
@@ -101,7 +101,7 @@ def _generalized(asked: Asked) -> GeneralizedFamily | None:
     else:
         family = resolve_generalized("gaussian" if asked.family is None else asked.family, asked.link)
     linear = family is None or family.is_normal_linear
-    if asked.prior is not None and (linear or family is None or family.dispersed):
+    if asked.prior is not None and (family is None or family.dispersed):
         raise ValueError("prior='firth' is for families of a known dispersion: 'binomial' and 'poisson'.")
     if asked.prior is not None and asked.bounds is not None:
         raise ValueError("prior= and bounds= do not go together: leave one out.")

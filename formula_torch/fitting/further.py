@@ -15,9 +15,6 @@ from formula_torch.formula.learn import Problem, learn
 
 __all__ = ["further_formulas", "further_text", "learn_together"]
 
-# Arguments that give a formula, and the predictors of families that take it.
-ARGUMENTS = {"inflation": ("inflate", "zero"), "dispersion": ("alpha", "phi")}
-
 
 def further_formulas(family: SeveralFamily, given: Mapping[str, Any]) -> dict[str, str]:
     """Formulas by the predictors of a family that take them.
@@ -39,16 +36,12 @@ def further_formulas(family: SeveralFamily, given: Mapping[str, Any]) -> dict[st
     >>> further_formulas(hurdle("poisson"), {"inflation": "z", "dispersion": None})
     {'zero': '~ z'}
     """
-    own = {p.name for p in family.predictors if p.takes == "own"}
-    found = {}
-    for argument, text in given.items():
-        if text is None:
-            continue
-        taking = [name for name in ARGUMENTS[argument] if name in own]
-        if not taking:
+    taking = {p.argument: p.name for p in family.predictors if p.takes == "own"}
+    asked = {argument: text for argument, text in given.items() if text is not None}
+    for argument, text in asked.items():
+        if argument not in taking:
             raise FormulaError(f"family={family.name!r} has no part that {argument}={text!r} could be of.")
-        found[taking[0]] = further_text(argument, text)
-    return found
+    return {taking[argument]: further_text(argument, text) for argument, text in asked.items()}
 
 
 def further_text(argument: str, given: Any) -> str:

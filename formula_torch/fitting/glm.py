@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -21,11 +22,19 @@ from formula_torch.inference.moments import Estimator
 from formula_torch.inference.vcov import estimate
 from formula_torch.models.glm import GlmModel, constant_fitness, first_predictor, fitness
 from formula_torch.present.bounds import bound_notes
-from formula_torch.present.messages import convergence_warning, design_notes, fit_warnings, separation_warnings
+from formula_torch.present.messages import (
+    PERFECT,
+    convergence_warning,
+    design_notes,
+    edge_warning,
+    fit_warnings,
+    separation_warnings,
+)
 from formula_torch.result.call import Call
 from formula_torch.result.glm import GlmFit
 from formula_torch.result.glm.base import Climbed
 from formula_torch.result.glm.moments import glm_moments
+from formula_torch.result.new_rows import as_kept
 from formula_torch.result.rows import Rows
 from formula_torch.solvers.bounded_scoring import bounded_scored
 from formula_torch.solvers.box import Box
@@ -50,7 +59,6 @@ def solve_glm(
     weights_type: str = "analytic",
     bounds: Mapping[str, Any] | None = None,
     prior: str | None = None,
-    observed: bool = False,
     depth: int = 3,
 ) -> GlmFit:
     """Fit a generalised linear model whose formula has met its data, and warn of what the user must know.
@@ -67,8 +75,6 @@ def solve_glm(
     weights_type : {"analytic", "frequency", "sampling"}
     bounds : dict of str to (low, high), optional
     prior : {"firth"}, optional
-    observed : bool
-        Errors from the observed information rather than the expected one.
     depth : int
         Frames from here to the user's, whom warnings are to name.
 
@@ -81,23 +87,23 @@ def solve_glm(
     design = problem.design if device.type == "cpu" else problem.design.to(device)
     name = problem.recipe.response_name
     _check_response(family, design, name)
-    model = GlmModel.of(design, family, weights_type, observed=observed)
+    model = GlmModel.of(design, family, weights_type)
     box = None if bounds is None else Box.of(bounds, design.names)
     found = _climbed(design, family, name, box, prior)
     separated = separation(design, family, found) if box is None and prior is None else None
     lost = np.zeros(design.k, dtype=bool)
     if separated is not None:
         lost[separated.positions] = True
-    fitted = fitness(
-        model,
-        design,
-        design.linear_predictor(np.nan_to_num(found.params)),
-        model.n_obs - found.solution.rank,
-    )
+    eta = design.linear_predictor(np.nan_to_num(found.params))
+    fitted = fitness(model, design, eta, model.n_obs - found.solution.rank)
+    if family.dispersed and fitted.pearson == 0:
+        # What is left of the gradient is rounding, and so is the dispersion by which it would be judged.
+        model, found = replace(model, perfect=True), replace(found, converged=True, decrement=0.0)
+    edge = int(family.at_edge(eta).sum()) if separated is None else 0
     free = moved_to_offset(design, found.solution.held)
-    for message in _warnings(problem, model, found, separated):
+    for message in _warnings(problem, model, found, separated, edge):
         warnings.warn(message, stacklevel=depth)
-    moments = glm_moments(found.solution, model, fitted.scale, lost, problem.recipe, rows, call)
+    moments = glm_moments(found.solution, model, fitted.scale, lost, problem.recipe, rows, call, design)
     return GlmFit(
         recipe=problem.recipe,
         coefficients=found.params,
@@ -105,12 +111,12 @@ def solve_glm(
         sample=problem.sample,
         call=call,
         rows=rows,
-        offset=_named(rows.offset),
-        exposure=_named(rows.exposure),
+        offset=as_kept(rows.offset),
+        exposure=as_kept(rows.exposure),
         null_space=found.solution.null_space,
         notes=(
             *design_notes(problem, found.solution),
-            *_notes(family, design, name),
+            *_notes(model, design, name),
             *bound_notes(design.names, box, found.solution.held),
             *_prior_notes(prior, found, fitted.llf),
             *_separation_notes(design.names, separated),
@@ -119,7 +125,7 @@ def solve_glm(
         model=model,
         fitness=fitted,
         null_fitness=constant_fitness(model, free, null_predictor(family, free, name), fitted),
-        climbed=Climbed(METHODS[prior], found.iterations, found.decrement, found.converged),
+        climbed=Climbed(METHODS[prior], found.iterations, found.decrement, found.converged and not edge),
         lost=lost,
     )
 
@@ -132,13 +138,17 @@ def _climbed(design: Design, family: GeneralizedFamily, name: str, box: Box | No
 
 
 def _warnings(
-    problem: Problem, model: GlmModel, found: Scored, separated: Separation | None
+    problem: Problem, model: GlmModel, found: Scored, separated: Separation | None, edge: int
 ) -> Iterator[FormulaTorchWarning]:
     """Say what was lost, that the maximum was not reached, or that there is none."""
+    # Next to no weight at the end, as of separated rows, or a very large one, makes columns look dependent.
+    solution = replace(found.solution, condition=1.0) if separated is not None or edge else found.solution
     # Where the dispersion is known, errors need no degrees of freedom.
-    yield from fit_warnings(problem, found.solution, model.n_obs if model.family.dispersed else math.inf)
+    yield from fit_warnings(problem, solution, model.n_obs if model.family.dispersed else math.inf)
     if separated is not None:
         yield from separation_warnings(problem, separated, curable=not model.family.dispersed)
+    elif edge:
+        yield edge_warning(model.family, edge)
     elif not found.converged:
         yield convergence_warning(found.decrement)
 
@@ -161,21 +171,17 @@ def _separation_notes(names: tuple[str, ...], found: Separation | None) -> list[
     return [f"Estimates of {shown}{more} are infinite; the numbers shown are where the climb ended."]
 
 
-def _named(given: object) -> str | bool | None:
-    """A row argument as results keep it: a column's name, or that there was an array."""
-    return given if given is None or isinstance(given, str) else True
-
-
 def _check_response(family: GeneralizedFamily, design: Design, name: str) -> None:
     assert design.y is not None
     if message := family.distribution.refuse(design.y):
         raise DataError(f"`{name}` {message}")
 
 
-def _notes(family: GeneralizedFamily, design: Design, name: str) -> list[str]:
+def _notes(model: GlmModel, design: Design, name: str) -> list[str]:
     assert design.y is not None
-    doubt = family.distribution.doubt(design.y)
-    return [f"`{name}` {doubt}"] if doubt else []
+    doubt = model.family.distribution.doubt(design.y)
+    notes = [f"`{name}` {doubt}"] if doubt else []
+    return [*notes, PERFECT] if model.perfect else notes
 
 
 def null_predictor(family: GeneralizedFamily, design: Design, name: str) -> Tensor:

@@ -20,6 +20,7 @@ from formula_torch.present.bounds import bound_notes
 from formula_torch.present.messages import fit_notes, fit_warnings
 from formula_torch.result.call import Call
 from formula_torch.result.linear_moments import linear_moments
+from formula_torch.result.new_rows import as_kept
 from formula_torch.result.regression import RegressionFit
 from formula_torch.result.rows import Rows
 from formula_torch.solvers.bounded import bounded_least_squares
@@ -66,8 +67,7 @@ def solve(
     for message in fit_warnings(problem, solution, model.n_obs):
         warnings.warn(message, stacklevel=depth)
     _refuse_extreme_units(problem, solution, model.scale(solution.ssr, solution.rank))
-    moments = linear_moments(solution, model, problem.recipe, rows, call)
-    offset = rows.offset
+    moments = linear_moments(solution, model, problem.recipe, rows, call, design)
     result = RegressionFit(
         recipe=problem.recipe,
         coefficients=solution.params,
@@ -75,7 +75,7 @@ def solve(
         sample=problem.sample,
         call=call,
         rows=rows,
-        offset=offset if offset is None or isinstance(offset, str) else True,
+        offset=as_kept(rows.offset),
         null_space=solution.null_space,
         notes=(*fit_notes(problem, solution, model.n_obs), *bound_notes(design.names, box, solution.held)),
         solution=solution,

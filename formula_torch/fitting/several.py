@@ -22,6 +22,7 @@ from formula_torch.numerics.arrays import threads_for
 from formula_torch.present.messages import design_notes
 from formula_torch.present.several import several_notes, several_warnings
 from formula_torch.result.call import Call
+from formula_torch.result.new_rows import as_kept
 from formula_torch.result.rows import Rows
 from formula_torch.result.several import SeveralFit
 from formula_torch.result.several.base import Ascent
@@ -108,8 +109,8 @@ def solve_several(
         sample=problem.sample,
         call=call,
         rows=rows,
-        offset=_named(rows.offset),
-        exposure=_named(rows.exposure),
+        offset=as_kept(rows.offset),
+        exposure=as_kept(rows.exposure),
         null_space=_null_space(solved.layout, family, null_spaces),
         notes=(
             *design_notes(problem, solved.solutions[""]),
@@ -130,11 +131,6 @@ def solve_several(
         largest=float(y.max()),
         ascent=ascent,
     )
-
-
-def _named(given: object) -> str | bool | None:
-    """A row argument as results keep it: a column's name, or that there was an array."""
-    return given if given is None or isinstance(given, str) else True
 
 
 def _check_parts(family: SeveralFamily, problems: Mapping[str, Problem]) -> None:

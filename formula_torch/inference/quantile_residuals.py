@@ -26,10 +26,12 @@ def _poisson(y: np.ndarray, mu: np.ndarray, phi: float, w: np.ndarray) -> Places
 
 def _binomial(y: np.ndarray, mu: np.ndarray, phi: float, w: np.ndarray) -> Places:  # noqa: ARG001
     n, k = np.round(w), np.round(w * y)
-    before = np.maximum(k - 1, 0)
-    below = np.where(k > 0, special.bdtr(before, n, mu), 0.0)
-    from_here = np.where(k > 0, special.bdtrc(before, n, mu), 1.0)
-    return below, special.bdtr(k, n, mu), from_here, special.bdtrc(k, n, mu)
+    # Of k successes or fewer, and of more: integrals of the beta density.
+    below = np.where(k > 0, special.betainc(n - k + 1, np.maximum(k, 1), 1 - mu), 0.0)
+    from_here = np.where(k > 0, special.betainc(np.maximum(k, 1), n - k + 1, mu), 1.0)
+    up_to = np.where(k < n, special.betainc(np.maximum(n - k, 1), k + 1, 1 - mu), 1.0)
+    above = np.where(k < n, special.betainc(k + 1, np.maximum(n - k, 1), mu), 0.0)
+    return below, up_to, from_here, above
 
 
 def _gamma(y: np.ndarray, mu: np.ndarray, phi: float, w: np.ndarray) -> Places:

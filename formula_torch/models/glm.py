@@ -21,10 +21,20 @@ from formula_torch.errors import DataError
 from formula_torch.families.generalized import GeneralizedFamily
 from formula_torch.numerics.arrays import slices, threads_for
 
-__all__ = ["Fitness", "GlmModel", "constant_fitness", "first_predictor", "fitness", "glm_scores", "row_loglik"]
+__all__ = [
+    "Fitness",
+    "GlmModel",
+    "constant_fitness",
+    "first_predictor",
+    "fitness",
+    "glm_scores",
+    "row_loglik",
+]
 
 # Flops of a row of a likelihood, by which threads are chosen.
 WORK = 100.0
+# Residuals are rounding where their squares are this share of those of the responses.
+NOISE = 1e-26
 
 
 @dataclass(frozen=True)
@@ -40,19 +50,22 @@ class GlmModel:
         ``"analytic"``, ``"frequency"``, ``"sampling"``, or None without weights.
     observed : bool
         Whether errors are from the observed information, in place of the expected one.
+    perfect : bool
+        Whether residuals are rounding, and taken for zero.
     """
 
     family: GeneralizedFamily
     n_obs: float
     weights_type: str | None
     observed: bool = False
+    perfect: bool = False
 
     @staticmethod
-    def of(design: Design, family: GeneralizedFamily, weights_type: str, *, observed: bool = False) -> GlmModel:
+    def of(design: Design, family: GeneralizedFamily, weights_type: str) -> GlmModel:
         """Count the observations of a design."""
         kind = None if design.weights is None else weights_type
         n = float(design.n_rows) if kind != "frequency" or design.weights is None else float(design.weights.sum())
-        return GlmModel(family, n, kind, observed)
+        return GlmModel(family, n, kind)
 
     @property
     def counted(self) -> bool:
@@ -71,11 +84,11 @@ class Fitness:
     Parameters
     ----------
     deviance, pearson : float
-        Unscaled; Pearson's is the sum of squared standardised residuals.
+        Unscaled; Pearson's is the sum of squared standardised residuals. Both zero where that is rounding.
     scale : float
         The dispersion: one, or Pearson's chi-squared over the residual degrees of freedom.
     llf : float
-        Log-likelihood at that dispersion; NaN where the family has none.
+        Log-likelihood at that dispersion; NaN where the family has none, infinite at a dispersion of zero.
     """
 
     deviance: float
@@ -147,13 +160,20 @@ def fitness(model: GlmModel, design: Design, eta: Tensor, df_resid: float) -> Fi
         Offset included.
     df_resid : float
     """
-    deviance, pearson = 0.0, 0.0
+    deviance, pearson, signal = 0.0, 0.0, 0.0
     with threads_for(float(design.n_rows) * WORK):
         for y, at, w in _blocks(design, eta):
             unit, chi = model.family.discrepancies(y, at)
             deviance += float((unit if w is None else unit * w).sum())
             pearson += float((chi if w is None else chi * w).sum())
+            if model.family.dispersed:
+                own = y * y / model.family.distribution.variance(model.family.mean(at))
+                signal += float((own if w is None else own * w).sum())
+        if model.family.dispersed and pearson <= NOISE * signal:
+            deviance = pearson = 0.0
         scale = _scale(model, pearson, df_resid)
+        if scale == 0:
+            return Fitness(0.0, 0.0, 0.0, math.nan if model.family.distribution.saturated is None else math.inf)
         # The normal's log-likelihood is at its maximum over the variance, as that of least squares.
         at_scale = deviance / model.n_obs if model.family.is_normal_linear else scale
         best = _saturated(model, design, eta, at_scale) if at_scale > 0 else math.nan
@@ -182,7 +202,7 @@ def constant_fitness(model: GlmModel, design: Design, eta: Tensor, full: Fitness
         # Each at its own variance, as in least squares.
         lost = model.n_obs / 2 * math.log(deviance / full.deviance) if full.deviance > 0 else math.nan
     else:
-        lost = (deviance - full.deviance) / (2 * full.scale)
+        lost = (deviance - full.deviance) / (2 * full.scale) if full.scale > 0 else math.nan
     return Fitness(deviance, math.nan, full.scale, full.llf - lost)
 
 
@@ -220,7 +240,7 @@ class _Scores:
     design: Design
     params: np.ndarray
     shift: float
-    family: GeneralizedFamily
+    model: GlmModel
     weights: Tensor | None
 
     def __call__(self, rows: slice, batch: Batch) -> Tensor:
@@ -228,7 +248,9 @@ class _Scores:
         eta = batch.matvec(self.params) + self.shift
         if self.design.offset is not None:
             eta += self.design.offset[rows]
-        score = self.family.score(self.design.y[rows], eta)
+        score = self.model.family.score(self.design.y[rows], eta)
+        if self.model.perfect:
+            score.zero_()
         return score if self.weights is None else score * self.weights[rows]
 
 
@@ -257,5 +279,5 @@ def glm_scores(
         information = model.information(design.y, eta)
         return information if weights is None else information * weights
 
-    slopes = _Scores(design, shifted_params, shift, model.family, weights)
+    slopes = _Scores(design, shifted_params, shift, model, weights)
     return RowScores(design, coordinates, slopes, weigh=weigh, counts=design.weights if model.counted else None)

@@ -41,7 +41,7 @@ def glm_summary(
 
 def _header(fit: GlmFit, yname: str) -> Table:
     weights = fit.weights_type
-    if weights == "analytic" and fit.family.name.endswith("binomial"):
+    if weights == "analytic" and fit.family.distribution.of_shares:
         weights = "trials"
     left = [
         ("Dep. Variable:", yname),

@@ -11,12 +11,22 @@ from formula_torch.errors import (
     FormulaTorchWarning,
     SeparationWarning,
 )
+from formula_torch.families.generalized import GeneralizedFamily
 from formula_torch.formula.learn import Problem
 from formula_torch.solvers.least_squares import LeastSquares
 from formula_torch.solvers.separation import Separated, Separation
 
-__all__ = ["convergence_warning", "design_notes", "fit_notes", "fit_warnings", "separation_warnings"]
+__all__ = [
+    "PERFECT",
+    "convergence_warning",
+    "design_notes",
+    "edge_warning",
+    "fit_notes",
+    "fit_warnings",
+    "separation_warnings",
+]
 
+PERFECT = "The fit is perfect: residuals are rounding noise, and errors and tests have no meaning."
 # Condition of the standardised columns above which coefficients hang on the last digits of the data.
 NEARLY_DEPENDENT = 1e6
 
@@ -72,11 +82,20 @@ def convergence_warning(decrement: float) -> ConvergenceWarning:
     )
 
 
+def edge_warning(family: GeneralizedFamily, n_rows: int) -> ConvergenceWarning:
+    """Say that the likelihood is highest where some means cannot go on."""
+    return ConvergenceWarning(
+        f"the likelihood rises up to the edge of the means that family={family.name!r} can have: with "
+        f"link={family.link.name!r} those of {n_rows:,} rows are at it. Coefficients are where the climb was stopped, "
+        "and errors do not hold there. Choose another link=."
+    )
+
+
 def fit_notes(problem: Problem, solution: LeastSquares, n_obs: float) -> list[str]:
     """Sentences for the foot of the summary of a linear regression."""
     notes = design_notes(problem, solution)
     if solution.perfect:
-        notes.append("The fit is perfect: residuals are rounding noise, and errors and tests have no meaning.")
+        notes.append(PERFECT)
     if solution.constant_response:
         notes.append("The response is constant: R-squared is not defined.")
     if n_obs <= solution.rank:

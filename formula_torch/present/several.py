@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -57,7 +58,8 @@ def several_warnings(
 ) -> Iterator[FormulaTorchWarning]:
     """Say what was lost, whether the maximum was reached, and what lies at its boundary."""
     for key, problem in problems.items():
-        yield from fit_warnings(problem, solutions[key], float(problem.design.n_rows))
+        # Errors are from the information, and need no degrees of freedom.
+        yield from fit_warnings(problem, solutions[key], math.inf)
     for name in ascent.limits:
         yield ConvergenceWarning(f"{LIMITS[name]}. It has no errors, and all else is that of family={limit.name!r}.")
     if lost.any():

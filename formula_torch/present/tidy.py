@@ -41,7 +41,7 @@ GLOSSARY = {
     "nobs": "number of observations",
     "fitted": "fitted value",
     "resid": "response less fitted value",
-    "component": "what a parameter describes: a mean, a trajectory, a dispersion, membership, inflation, cutpoints, ...",
+    "component": "what a parameter describes: a mean, trajectory, dispersion, membership, inflation, cutpoint, ...",
     "prob": "probability of the fitted level",
     "group": "group of a trajectory model, from 1; missing for what all groups share",
     "groups": "number of groups",

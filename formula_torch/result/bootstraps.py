@@ -139,7 +139,7 @@ def _check_failed(failed: int, draws: int, name: str, undrawn: str) -> None:
     if failed > MOST_FAILED * draws:
         raise DataError(
             f"{failed} of {draws} draws do not determine all coefficients, as these rest on a few {name}; the others "
-            f"would not be a sample. Leave those terms out ({undrawn})."
+            f"would not be a sample. Leave those terms out; {undrawn}."
         )
     if failed:
         warnings.warn(

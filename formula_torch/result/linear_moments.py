@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from formula_torch.design import RowScores
+from formula_torch.design import Design, RowScores
 from formula_torch.formula.recipe import Recipe
 from formula_torch.inference.moments import Labels, Moments
 from formula_torch.models.linear import LinearModel, linear_scores
@@ -19,11 +19,25 @@ __all__ = ["linear_moments", "row_scores"]
 
 
 def linear_moments(
-    solution: LeastSquares, model: LinearModel, recipe: Recipe, rows: Rows | None, call: Call
+    solution: LeastSquares,
+    model: LinearModel,
+    recipe: Recipe,
+    rows: Rows | None,
+    call: Call,
+    design: Design | None = None,
 ) -> Moments:
-    """Gather what covariance estimators see of a linear regression."""
+    """Gather what covariance estimators see of a linear regression.
+
+    Parameters
+    ----------
+    solution, model, recipe, rows, call
+    design : Design, optional
+        The rows as the fit has them in hand; else they are read again.
+    """
 
     def scores() -> RowScores:
+        if design is not None:
+            return design_scores(design, solution, model)
         return row_scores(needed(rows, "this covariance"), recipe, solution, model, call)
 
     def labels(given: Any, what: str) -> Labels:
@@ -44,10 +58,15 @@ def linear_moments(
 
 
 def row_scores(rows: Rows, recipe: Recipe, solution: LeastSquares, model: LinearModel, call: Call) -> RowScores:
-    """Read the rows again, where the fit was computed; residuals of a perfect fit are zero."""
+    """Read the rows again, where the fit was computed."""
+    return design_scores(rows.design(recipe).to(torch.device(call.device)), solution, model)
+
+
+def design_scores(design: Design, solution: LeastSquares, model: LinearModel) -> RowScores:
+    """Scores of the rows of a design, columns at a bound being part of the offset; zero in a perfect fit."""
     coordinates, shifted_params = without_held(solution)
     return linear_scores(
-        moved_to_offset(rows.design(recipe).to(torch.device(call.device)), solution.held),
+        moved_to_offset(design, solution.held),
         shifted_params,
         coordinates,
         model,

@@ -11,27 +11,15 @@ import pandas as pd
 
 from formula_torch.data import Frame, as_frame
 from formula_torch.design import Design
-from formula_torch.errors import CollinearityWarning, DataError, check_known
-from formula_torch.formula.sample import log_exposure, row_values
+from formula_torch.errors import CollinearityWarning, check_known
 from formula_torch.numerics.arrays import as_tensor
 from formula_torch.result.fit import Fit
 from formula_torch.result.margins import Margins
+from formula_torch.result.new_rows import breaking, breaking_warning, offset_of_new
 
 __all__ = ["PredictorFit"]
 
 KINDS = ("mean", "linear")
-# A combination of columns of unit size that is zero on the data may round to this on a new row.
-NULL_TOLERANCE = 1e-10
-
-
-def _size_of_terms(design: Design, combination: np.ndarray) -> np.ndarray:
-    """Sum of |c_j x_j| for each row, shape (n,): the scale of the rounding of the combination."""
-    total = np.zeros(design.n_rows)
-    for j in np.flatnonzero(combination):
-        alone = np.zeros_like(combination)
-        alone[j] = combination[j]
-        total += np.abs(design.matvec(alone).numpy())
-    return total
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -114,36 +102,12 @@ class PredictorFit(Fit, Margins):
         """X b plus offsets of new rows, shape (n,); called by what the user calls, whose caller is warned."""
         eta = design.linear_predictor(np.nan_to_num(self.coefficients)).numpy()
         eta[self._not_estimable(design)] = np.nan
-        if (own := _row_argument(self.offset, offset, frame, "offset")) is not None:
-            eta = eta + own
-        if (own := _row_argument(self.exposure, exposure, frame, "exposure")) is not None:
-            eta = eta + log_exposure(own)
-        return eta
+        own = offset_of_new(frame, (self.offset, offset), (self.exposure, exposure))
+        return eta if own is None else eta + own
 
     def _not_estimable(self, design: Design) -> np.ndarray:
         """True for rows on which the coefficients of dropped columns would matter."""
-        lost = np.zeros(design.n_rows, dtype=bool)
-        for combination in self.null_space:
-            distance = np.abs(design.matvec(combination).numpy())
-            if (distance > NULL_TOLERANCE).any():
-                lost |= distance > NULL_TOLERANCE * np.maximum(_size_of_terms(design, combination), 1.0)
+        lost = breaking(design, self.null_space)
         if lost.any():
-            warnings.warn(
-                f"{int(lost.sum())} of {design.n_rows} rows cannot be predicted and are NaN (first: row "
-                f"{int(np.flatnonzero(lost)[0])}): the fit dropped {self._dropped} as dependent, and these rows break "
-                "the dependency.",
-                CollinearityWarning,
-                stacklevel=4,
-            )
+            warnings.warn(breaking_warning(lost, self._dropped), CollinearityWarning, stacklevel=4)
         return lost
-
-
-def _row_argument(fitted: str | bool | None, given: Any, frame: Frame, what: str) -> np.ndarray | None:
-    """Offset or exposure of new rows, where the fit had one."""
-    if given is None and fitted is None:
-        return None
-    if fitted is None:
-        raise DataError(f"the model was fitted without an {what}; predict(newdata, {what}=...) has nothing to do.")
-    if given is None and not isinstance(fitted, str):
-        raise DataError(f"the model was fitted with an array as {what}; pass predict(newdata, {what}=...).")
-    return row_values(fitted if given is None else given, frame, what, frame.index)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from formula_torch.errors import check_known
+from formula_torch.inference.criteria import information_criterion
 from formula_torch.inference.wald import all_slopes_zero, wald_statistic
 from formula_torch.numerics.tails import f_sf
 from formula_torch.result.anova import AnovaTables
@@ -169,16 +168,7 @@ class RegressionFit(RegressionPlots, Predictions, AnovaTables, Diagnostics, Resa
         dk_params : int
             Parameters to count beyond the coefficients; 1 counts the error variance.
         """
-        k = self.solution.rank + dk_params
-        n = self.nobs
-        penalties: dict[str, Callable[[], float]] = {
-            "aic": lambda: 2.0 * k,
-            "aicc": lambda: 2.0 * k * _ratio(n, n - k - 1),
-            "bic": lambda: math.log(n) * k,
-            "hqic": lambda: 2 * math.log(math.log(n)) * k if n > 1 else math.nan,
-        }
-        check_known("crit", crit, penalties)
-        return -2 * self.llf + penalties[crit]()
+        return information_criterion(crit, self.llf, self.solution.rank + dk_params, self.nobs)
 
     @property
     def eigenvals(self) -> np.ndarray:

@@ -19,7 +19,10 @@ from formula_torch.smf.discrete_results import LogitResults, PoissonResults, Pro
 from formula_torch.smf.glm import GLM
 from formula_torch.smf.glm_results import GLMResults
 from formula_torch.smf.least_squares import OLS, WLS
+from formula_torch.smf.multinomial_results import MultinomialResults
 from formula_torch.smf.regression_results import RegressionResults
+from formula_torch.smf.several import MNLogit, NegativeBinomial
+from formula_torch.smf.several_results import NegativeBinomialResults
 
 __all__ = [
     "GLM",
@@ -28,6 +31,10 @@ __all__ = [
     "GLMResults",
     "Logit",
     "LogitResults",
+    "MNLogit",
+    "MultinomialResults",
+    "NegativeBinomial",
+    "NegativeBinomialResults",
     "Poisson",
     "PoissonResults",
     "Probit",
@@ -35,6 +42,8 @@ __all__ = [
     "RegressionResults",
     "glm",
     "logit",
+    "mnlogit",
+    "negativebinomial",
     "ols",
     "poisson",
     "probit",
@@ -47,11 +56,13 @@ glm = GLM.from_formula
 logit = Logit.from_formula
 probit = Probit.from_formula
 poisson = Poisson.from_formula
+negativebinomial = NegativeBinomial.from_formula
+mnlogit = MNLogit.from_formula
 
 # The other models of statsmodels.formula.api.
 ELSEWHERE = frozenset(
     """
-    conditional_logit conditional_mnlogit conditional_poisson gee glmgam gls glsar mixedlm mnlogit negativebinomial
+    conditional_logit conditional_mnlogit conditional_poisson gee glmgam gls glsar mixedlm
     nominal_gee ordinal_gee phreg quantreg rlm
     """.split()
 )

@@ -267,7 +267,7 @@ class GLMResults(LikelihoodResults):
         """Return the pairs of the first summary's header, left and right, without the response."""
         return glm_header(self)
 
-    def information(self, response: str) -> list[Pair]:
+    def second_header(self, response: str) -> list[Pair]:
         """Return the pairs of the second summary's header."""
         return glm_information(self, response)
 

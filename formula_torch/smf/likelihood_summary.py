@@ -56,7 +56,7 @@ def summary2(
     float_format: str,
 ) -> Summary2:
     """Header and coefficients as data frames."""
-    tables = [framed(fit.information(_response(fit, yname))), coefficient_frame(fit, xname, alpha)]
+    tables = [framed(fit.second_header(_response(fit, yname))), coefficient_frame(fit, xname, alpha)]
     return Summary2(title or f"Results: {fit.titles[1]}", tables, (fit.covariance.note, *fit.notes), float_format)
 
 
@@ -185,6 +185,6 @@ def criterion(fit: Any, crit: str, k: float) -> Any:
 
 
 def _generalised(fit: Any) -> tuple[float, float]:
-    ratio = fit.im_ratio
-    value = fit.bic - np.linalg.slogdet(ratio)[1]
+    ratio, k = fit.im_ratio, fit.df_model + 1
+    value = -2 * fit.llf + k * np.log(k + fit.df_resid) - np.linalg.slogdet(ratio)[1]
     return value, value + np.trace(ratio)

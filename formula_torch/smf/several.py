@@ -16,8 +16,9 @@ from formula_torch.inference.covariance import IID
 from formula_torch.smf.discrete import SOLVING
 from formula_torch.smf.likelihood_model import SOLVERS, check_options
 from formula_torch.smf.model import FormulaModel
+from formula_torch.smf.multinomial_results import MultinomialResults
 from formula_torch.smf.reading import Given, read_formula, scope_of
-from formula_torch.smf.several_results import MultinomialResults, NegativeBinomialResults, SeveralResults
+from formula_torch.smf.several_results import NegativeBinomialResults, SeveralResults
 from formula_torch.smf.unsupported import unsupported
 
 __all__ = ["MNLogit", "NegativeBinomial"]
@@ -98,7 +99,8 @@ class _SeveralModel(FormulaModel):
         asked = dict(cov_kwds or {})
         options = {"disp": disp, "cov_type": cov_type, "cov_kwds": cov_kwds, "use_t": use_t}
         plain = solve_several(self._met(), self._rows(), self._call(options), IID(), self.family)
-        shared = {f.name: getattr(plain, f.name) for f in fields(plain)} | {"model": self}
+        numbers = {name: np.float64(getattr(plain, name)) for name in ("llf", "llnull")}
+        shared = {f.name: getattr(plain, f.name) for f in fields(plain)} | numbers | {"model": self}
         made = self.results(**shared, mle_settings={"optimizer": method or self.solver, "disp": disp})
         if disp:
             print(made.ending)
@@ -120,7 +122,7 @@ class NegativeBinomial(_SeveralModel):
     --------
     >>> import formula_torch as ft, formula_torch.smf as smf
     >>> smf.negativebinomial("drvisits ~ age", ft.datasets.visits()).fit(disp=0).params.round(4).to_dict()
-    {'Intercept': 1.2881, 'age': 0.0085, 'alpha': 0.8083}
+    {'Intercept': 1.288, 'age': 0.0085, 'alpha': 0.8379}
     """
 
     results: ClassVar[type[SeveralResults]] = NegativeBinomialResults
@@ -188,7 +190,7 @@ class MNLogit(_SeveralModel):
     >>> import formula_torch as ft, formula_torch.smf as smf
     >>> visits = ft.datasets.visits().assign(worse=lambda d: d["chronic"].clip(0, 2))
     >>> smf.mnlogit("worse ~ age", visits).fit(disp=0).params.round(3).to_numpy().tolist()
-    [[-0.547, -3.054], [0.015, 0.052]]
+    [[-2.267, -2.892], [0.038, 0.055]]
     """
 
     results: ClassVar[type[SeveralResults]] = MultinomialResults

@@ -76,11 +76,13 @@ class Summary2:
 
     @property
     def _printed(self) -> Summary:
-        header, coefficients, *further = self.tables
-        cells = coefficients.map(lambda x: self.float_format % x)
+        tables = tuple(self._numbers(t) if "Coef." in t.columns else _pairs(t) for t in self.tables)
+        return Summary(self.title, tables, self.notes)
+
+    def _numbers(self, table: pd.DataFrame) -> Table:
+        cells = table.map(lambda x: self.float_format % x)
         rows = tuple((str(name), *row) for name, row in zip(cells.index, cells.to_numpy().tolist(), strict=True))
-        table = Table(rows, ("", *cells.columns))
-        return Summary(self.title, (_pairs(header), table, *map(_pairs, further)), self.notes)
+        return Table(rows, ("", *cells.columns))
 
     def as_text(self) -> str:
         """Plain text."""

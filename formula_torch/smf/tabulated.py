@@ -31,7 +31,7 @@ class Tabulated(StatsmodelsResults):
         """Return the pairs of the first summary's header, left and right, without the response."""
 
     @abstractmethod
-    def information(self, response: str) -> list[Pair]:
+    def second_header(self, response: str) -> list[Pair]:
         """Return the pairs of the second summary's header."""
 
     def summary(  # type: ignore[override]  # the order of statsmodels' arguments
@@ -147,7 +147,7 @@ class Discrete(Tabulated):
         """Return the pairs of the first summary's header, left and right, without the response."""
         return summaries.discrete_header(self)
 
-    def information(self, response: str) -> list[Pair]:
+    def second_header(self, response: str) -> list[Pair]:
         """Return the pairs of the second summary's header."""
         return summaries.discrete_information(self, response)
 

@@ -23,7 +23,8 @@ from formula_torch.solvers.bounded import Face, bounded, held_at
 from formula_torch.solvers.box import Box, Corner, box_least_squares
 from formula_torch.solvers.held import about_means, embedded, spread, with_dependent
 from formula_torch.solvers.least_squares import LeastSquares, least_squares
-from formula_torch.solvers.scoring import Kernel, Scored, Start, Sums, dispersion_of, scored, searched, sums_of, working
+from formula_torch.solvers.passes import Kernel, Sums, dispersion_of, sums_of, working
+from formula_torch.solvers.scoring import Scored, Start, scored, searched
 
 __all__ = ["bounded_scored"]
 

@@ -21,7 +21,8 @@ from formula_torch.design.gram import GramSums
 from formula_torch.numerics.arrays import threads_for
 from formula_torch.numerics.triangular import Root, cholesky_root
 from formula_torch.solvers.least_squares import LeastSquares, least_squares
-from formula_torch.solvers.scoring import HALVINGS, Kernel, Scored, Start, Sums, raw_step, sums_of, working
+from formula_torch.solvers.passes import Kernel, Sums, sums_of, working
+from formula_torch.solvers.scoring import HALVINGS, Scored, Start, raw_step
 
 __all__ = ["TiltedKernel", "jeffreys", "jeffreys_penalty"]
 

@@ -11,54 +11,43 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Protocol
+from dataclasses import dataclass
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from formula_torch.design import Coordinates, Design
-from formula_torch.design.design import BATCH_ROWS
-from formula_torch.design.gram import GramSums
-from formula_torch.numerics.arrays import slices, threads_for
+from formula_torch.numerics.arrays import threads_for
 from formula_torch.numerics.triangular import cholesky_root
 from formula_torch.solvers.least_squares import LeastSquares, least_squares
+from formula_torch.solvers.passes import Kernel, Sums, dispersion_of, sums_of, working
 
-__all__ = ["Kernel", "Scored", "Start", "Sums", "dispersion_of", "scored", "searched", "sums_of", "working"]
+__all__ = ["Scored", "Start", "raw_step", "scored", "searched"]
 
-# Newton's decrement, the square of what is left in standard errors, at which a climb is at its top. Errors are
-# taken where the last step begins, so that steps go on until there is next to nothing: at once where expected and
-# observed information are one and each step squares it, a digit or so a step elsewhere, until rounding ends it.
+# Newton's decrement, the square of what is left in standard errors, at which a climb is at its top.
 DECREMENT = 1e-12
-NOTHING = 1e-19
+# For one row it is the square of what is left in its linear predictor, in its errors or absolutely, whichever is
+# more: before the last step, from where errors are taken, and after it, if that gains as much as the one before.
+LEFT_BEFORE = 1e-17
+LEFT_AFTER = 1e-24
+# A step that does not square what is left is not trusted to leave less than this share.
+LINEAR = 0.1
 # Where expected and observed information differ much a step may gain little, and yet gain.
 STALLED = 0.9
+# Squares of residuals, and of steps, over those of predictors in the metric of the information, that are rounding.
+ROUNDED = 1e-26
+STEP_ROUNDED = 1e-31
+CANCELLED = 4e-16
 MOST_STEPS = 200
 HALVINGS = 40
-# Smaller numbers have lost their digits; weights this much smaller than the largest are none.
-LEAST_INFORMATION = 1e-280
-LEAST_WEIGHT = 1e-30
-# With more rows than twice this, a sample of them finds the start.
-SAMPLE_ROWS = 50_000
+# With as many rows, every tenth finds the start, and of these again every tenth.
+SAMPLED_ROWS = 100_000
+STRIDE = 10
 # Rows with less information than this share of the largest may be separated in a sample, and not in the whole.
 LEAST_SHARE = 1e-8
 
 
 Start = Callable[[Design], Tensor]
-
-
-class Kernel(Protocol):
-    """Rows of a likelihood as functions of their linear predictor, times the dispersion."""
-
-    @property
-    def dispersed(self) -> bool:
-        """Whether the dispersion is estimated, not one."""
-        ...
-
-    def pieces(self, y: Tensor, eta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Minus the log-likelihood but for terms of y alone, its score, and the expected information."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,31 +76,6 @@ class Scored:
     decrement: float
     converged: bool
     last_step: np.ndarray
-    largest: float
-
-
-@dataclass(frozen=True, eq=False)
-class Sums:
-    """Sums over the rows at one point, of standardised columns.
-
-    Parameters
-    ----------
-    loss : float
-        Minus the log-likelihood, times the dispersion, but for a constant.
-    gradient : array, shape (k,)
-        Of the log-likelihood, times the dispersion.
-    information : array, shape (k, k)
-        Times the dispersion.
-    pearson : float
-        Pearson's chi-squared.
-    largest : float
-        The largest linear predictor, without its sign.
-    """
-
-    loss: float
-    gradient: np.ndarray
-    information: np.ndarray
-    pearson: float
     largest: float
 
 
@@ -157,11 +121,10 @@ def _begun(design: Design, kernel: Kernel, eta: Tensor) -> _Place:
 
 def _sampled(design: Design, kernel: Kernel, start: Start) -> _Place | None:
     """Begin at the maximum of a sample, where its columns are independent, as those of all rows then are."""
-    stride = design.n_rows // SAMPLE_ROWS
-    if stride < 2:
+    if design.n_rows < SAMPLED_ROWS:
         return None
-    part = design.thinned(stride)
-    found = _climbed(part, kernel, _begun(part, kernel, start(part)))
+    part = design.thinned(STRIDE)
+    found = _climbed(part, kernel, _sampled(part, kernel, start) or _begun(part, kernel, start(part)))
     if not found.converged or found.solution.rank < design.k or not _informative(part, kernel, found):
         return None
     at = found.solution.coordinates
@@ -180,7 +143,7 @@ def _informative(design: Design, kernel: Kernel, found: Scored) -> bool:
 
 def _climbed(design: Design, kernel: Kernel, place: _Place) -> Scored:
     standard, coordinates, kept, beta, here = place.design, place.coordinates, place.kept, place.beta, place.here
-    step, decrement, iterations = np.zeros(design.k), math.inf, 1
+    step, decrement, iterations, top = np.zeros(design.k), math.inf, 1, False
     while iterations < MOST_STEPS and math.isfinite(here.loss):
         proposed, before = newton_step(here, kept), decrement
         if not proposed.any() and here.gradient.any():
@@ -188,27 +151,84 @@ def _climbed(design: Design, kernel: Kernel, place: _Place) -> Scored:
             decrement = math.inf
             break
         step = proposed
-        decrement = float(here.gradient @ step) / dispersion_of(here, kernel, design.n_rows - len(kept))
-        # Rounding leaves a little; where steps no longer help, that is it.
-        if decrement < NOTHING or (decrement < DECREMENT and decrement > STALLED * before):
+        if kernel.dispersed and _is_rounding(here, beta, step):
+            decrement = 0.0
             break
+        phi = dispersion_of(here, kernel, design.n_rows - len(kept))
+        end = _End(max(1 / design.n_rows, phi / here.weight), kernel.canonical)
+        decrement = float(here.gradient @ step) / phi
+        if top := end.is_here(decrement, before):
+            break
+        if end.is_next(decrement, before):
+            # The last step shows what was left before it, so that no pass is needed to see that.
+            last = _last(design, standard, kernel, beta + step)
+            rest = _rest(last, raw_step(coordinates, beta + step)) / phi
+            if end.is_here(rest, decrement):
+                return _ended(last, iterations + 1, rest, True, raw_step(coordinates, step), here.largest)
         beta, here = searched(standard, kernel, beta, step, here)
         iterations += 1
-    solution = least_squares(working(design, kernel, standard.linear_predictor(beta)))
+    last = _last(design, standard, kernel, beta)
+    converged = top or decrement < DECREMENT
+    return _ended(last, iterations, decrement, converged, raw_step(coordinates, step), here.largest)
+
+
+@dataclass(frozen=True)
+class _End:
+    """When a climb is over.
+
+    Parameters
+    ----------
+    share : float
+        Makes of a decrement that of one row.
+    squares : bool
+        Whether a step squares what is left, as where expected and observed information are one.
+    """
+
+    share: float
+    squares: bool
+
+    def is_here(self, decrement: float, before: float) -> bool:
+        """Whether next to nothing is left, or rounding."""
+        left, gain = decrement * self.share, min(decrement / before, 1.0)
+        if left < LEFT_BEFORE and left * (gain if self.squares else max(gain, LINEAR)) < LEFT_AFTER:
+            return True
+        return decrement < DECREMENT and decrement > STALLED * before
+
+    def is_next(self, decrement: float, before: float) -> bool:
+        """Whether the next step leads there."""
+        gain = decrement / before
+        return self.squares and math.isfinite(before) and decrement * gain**2 * self.share < LEFT_BEFORE
+
+
+def _last(design: Design, standard: Design, kernel: Kernel, beta: np.ndarray) -> LeastSquares:
+    return least_squares(working(design, kernel, standard.linear_predictor(beta)))
+
+
+def _rest(last: LeastSquares, params: np.ndarray) -> float:
+    """Squared length of the last step, from some coefficients, in the metric of the information."""
+    at = last.coordinates
+    moved = at.standardised_params(last.params) - at.standardised_params(params)
+    return float(np.sum((at.root.r @ moved[last.kept]) ** 2))
+
+
+def _is_rounding(here: Sums, beta: np.ndarray, step: np.ndarray) -> bool:
+    """Whether the step, or all residuals, are rounding of predictors: of next to no dispersion that is much."""
+    signal = float(beta @ here.information @ beta)
+    return here.pearson <= ROUNDED * signal or float(here.gradient @ step) <= STEP_ROUNDED * signal
+
+
+def _ended(
+    last: LeastSquares, iterations: int, decrement: float, converged: bool, step: np.ndarray, largest: float
+) -> Scored:
     return Scored(
-        params=solution.params,
-        solution=solution,
+        params=last.params,
+        solution=last,
         iterations=iterations,
         decrement=decrement,
-        converged=decrement < DECREMENT,
-        last_step=raw_step(coordinates, step),
-        largest=here.largest,
+        converged=converged,
+        last_step=step,
+        largest=largest,
     )
-
-
-def dispersion_of(here: Sums, kernel: Kernel, freedom: int) -> float:
-    """Pearson's estimate, where the dispersion is estimated, else one."""
-    return max(here.pearson / max(freedom, 1), 1e-300) if kernel.dispersed else 1.0
 
 
 def raw_step(coordinates: Coordinates, step: np.ndarray) -> np.ndarray:
@@ -217,54 +237,6 @@ def raw_step(coordinates: Coordinates, step: np.ndarray) -> np.ndarray:
     if coordinates.constant is not None:
         moved[coordinates.constant] -= coordinates.shifts @ moved
     return moved
-
-
-def working(design: Design, kernel: Kernel, eta: Tensor) -> Design:
-    """Least squares whose solution is the next step: response eta + s / W less the offset, weights W."""
-    assert design.y is not None
-    response, weights = torch.empty_like(eta), torch.empty_like(eta)
-    for rows in slices(design.n_rows, BATCH_ROWS):
-        _, score, information = kernel.pieces(design.y[rows], eta[rows])
-        # A row without information says nothing of where it is, nor does one without weight.
-        score.div_(information.clamp(min=LEAST_INFORMATION))
-        if design.weights is not None:
-            score.mul_(design.weights[rows] > 0)
-        torch.add(eta[rows], score, out=response[rows])
-        weights[rows] = information if design.weights is None else information * design.weights[rows]
-    weights.clamp_(min=max(float(weights.max()) * LEAST_WEIGHT, LEAST_INFORMATION))
-    # The offset is within eta; the design takes it from the response.
-    return replace(design, y=response, weights=weights)
-
-
-def sums_of(design: Design, kernel: Kernel, beta: np.ndarray) -> Sums:
-    """Value, gradient and information in one pass over the rows.
-
-    Parameters
-    ----------
-    design : Design
-        Of the columns that `beta` is of.
-    kernel : Kernel
-    beta : array, shape (k,)
-    """
-    sums, gradient = GramSums(design.k, design.numeric, design.factors, 0), np.zeros(design.k)
-    total, pearson, largest = 0.0, 0.0, 0.0
-    assert design.y is not None
-    for rows, batch in design.formed():
-        eta = batch.matvec(beta)
-        if design.offset is not None:
-            eta += design.offset[rows]
-        largest = max(largest, float(eta.aminmax().max), -float(eta.aminmax().min))
-        loss, score, information = kernel.pieces(design.y[rows], eta)
-        if kernel.dispersed:
-            chi = score * score / information
-            pearson += float((chi if design.weights is None else chi * design.weights[rows]).sum())
-        if design.weights is not None:
-            w = design.weights[rows]
-            loss, score, information = loss * w, score * w, information * w
-        sums.add(batch, information)
-        gradient += batch.rmatvec(score)
-        total += float(loss.sum())
-    return Sums(total, gradient, sums.assemble(), pearson, largest)
 
 
 def newton_step(here: Sums, kept: list[int]) -> np.ndarray:
@@ -295,7 +267,8 @@ def _defined(design: Design, kernel: Kernel, beta: np.ndarray, start: Tensor) ->
 
 def searched(design: Design, kernel: Kernel, beta: np.ndarray, step: np.ndarray, here: Sums) -> tuple[np.ndarray, Sums]:
     """Halve the step until the likelihood does not fall, but by rounding."""
-    allowed = here.loss + 1e-10 * (abs(here.loss) + 1e-10)
+    # What is left of a loss of nearly nothing has cancelled against terms of the size of the predictors'.
+    allowed = here.loss + 1e-10 * (abs(here.loss) + 1e-10) + CANCELLED * float(beta @ here.information @ beta)
     for _ in range(HALVINGS):
         there = sums_of(design, kernel, beta + step)
         if there.loss <= allowed:

@@ -16,8 +16,9 @@ from torch import Tensor
 
 from formula_torch.design import Design
 from formula_torch.numerics.arrays import threads_for
+from formula_torch.solvers.passes import Kernel
 from formula_torch.solvers.recession import MOVED, Frame, Recession, is_sum_of, normalised_rows, recession
-from formula_torch.solvers.scoring import Kernel, Scored
+from formula_torch.solvers.scoring import Scored
 
 __all__ = ["PullingKernel", "Separated", "Separation", "separation"]
 
@@ -111,9 +112,11 @@ def separation(design: Design, kernel: PullingKernel, found: Scored) -> Separati
     """
     assert design.y is not None
     with threads_for(float(design.n_rows) * design.k**2), np.errstate(all="ignore"):
+        if _informative(design, kernel, found):
+            return None
         live = torch.ones_like(design.y, dtype=torch.bool) if design.weights is None else design.weights > 0
         pull = kernel.pull(design.y) * live
-        if not bool(pull.any()) or _informative(design, kernel, found):
+        if not bool(pull.any()):
             return None
         frame = Frame.of(design, live)
         suspects = (pull != 0) & _faint(frame, kernel, found)

@@ -25,6 +25,7 @@ from formula_torch.models.mixture.compress import UnitRows, compressed
 from formula_torch.models.mixture.units import Units
 from formula_torch.present.messages import fit_notes, fit_warnings
 from formula_torch.result.call import Call
+from formula_torch.result.new_rows import as_kept
 from formula_torch.result.rows import Rows
 from formula_torch.result.trajectory import Specification, TrajectoryFit, UnitTable
 from formula_torch.solvers.least_squares import LeastSquares, least_squares
@@ -213,7 +214,7 @@ def _result(
         sample=problem.sample,
         call=call,
         rows=rows,
-        offset=_argument(rows.offset),
+        offset=as_kept(rows.offset),
         null_space=np.zeros((0, len(values))),
         notes=(*prepared.notes, *labels_note(asked, kept_labels=solved.kept_labels)),
         spec=_specification(asked, problem, rows, prepared, parameters),
@@ -244,7 +245,7 @@ def _specification(
         dispersion=asked.dispersion,
         unit=prepared.units.name,
         membership=prepared.membership.recipe,
-        exposure=_argument(rows.exposure),
+        exposure=as_kept(rows.exposure),
         degrees=None if asked.degrees is None else _degrees_of(problem, parameters),
         constraints=asked.constraints,
         prior=asked.prior,
@@ -267,8 +268,3 @@ def _refuse_flat(problem: Problem, parameters: Parameters, values: np.ndarray) -
 def _degrees_of(problem: Problem, parameters: Parameters) -> tuple[int, ...]:
     own = column_degrees(problem.recipe)
     return tuple(int(own[kept].max()) for kept in parameters.kept)
-
-
-def _argument(given: object) -> str | bool | None:
-    """A row argument as a result remembers it: a column's name, True for an array."""
-    return given if given is None or isinstance(given, str) else True

@@ -157,10 +157,6 @@ def test_robust_covariances_are_warned_of(glm_fit):
 # -- tables ---------------------------------------------------------------------------------------
 
 
-def named(terms, style):
-    return [term if style == "R" else term.replace("(Intercept)", "Intercept") for term in terms]
-
-
 def check(table, says, pairs):
     for ours, theirs in pairs.items():
         expected = np.array([np.nan if v is None else v for v in says[theirs]], dtype=float)
@@ -288,7 +284,9 @@ def test_compare(glm_fit):
         *("delta_aic", "df_diff", "statistic", "p_value"),
     ]
     np.testing.assert_allclose(table["statistic"].iloc[1], fit.compare_lr_test(less).statistic)
-    np.testing.assert_allclose(table["delta_aic"], [less.aic - min(less.aic, fit.aic), fit.aic - min(less.aic, fit.aic)])
+    np.testing.assert_allclose(
+        table["delta_aic"], [less.aic - min(less.aic, fit.aic), fit.aic - min(less.aic, fit.aic)]
+    )
     for test, method in (("LM", fit.compare_lm_test), ("Wald", fit.compare_wald_test)):
         np.testing.assert_allclose(ft.compare(less, fit, test=test)["p_value"].iloc[1], method(less).pvalue)
     with pytest.raises(ValueError, match="test='F' is of linear regressions"):

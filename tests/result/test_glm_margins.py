@@ -68,10 +68,7 @@ def test_robust_errors_are_those_of_the_fit(name, data, pairs):
 
 # -- by differences -------------------------------------------------------------------------------
 
-LINKS = [
-    ("binomial", link, "private ~ age * educ + chronic")
-    for link in ("logit", "probit", "cloglog", "cauchit")
-]
+LINKS = [("binomial", link, "private ~ age * educ + chronic") for link in ("logit", "probit", "cloglog", "cauchit")]
 LINKS += [
     ("poisson", "log", "drvisits ~ age * private + log(educ + 1)"),
     ("gamma", "inverse", "I(drvisits + 1) ~ age + chronic"),

@@ -129,9 +129,8 @@ def test_quantile_residuals_of_trials(glm_fit, glm_frame):
     data, fit = glm_frame("insurance"), glm_fit("insurance_trials")
     n, k, p = data["holders"], data["claims"], fit.fittedvalues
     got = fit.resid_quantile()
-    assert (got >= stats.norm.ppf(stats.binom.cdf(k - 1, k + data["others"], p)) - 1e-9).all()
-    assert (got <= stats.norm.ppf(stats.binom.cdf(k, k + data["others"], p)) + 1e-9).all()
-    assert len(n) == len(got)
+    assert (got >= stats.norm.ppf(stats.binom.cdf(k - 1, n, p)) - 1e-9).all()
+    assert (got <= stats.norm.ppf(stats.binom.cdf(k, n, p)) + 1e-9).all()
 
 
 @pytest.mark.parametrize("family", ["poisson", "binomial", "gamma", "gaussian", "inverse_gaussian"])
@@ -147,7 +146,7 @@ def test_quantile_residuals_are_normal_under_the_model(family):
         "inverse_gaussian": lambda: draw.wald(mu, 1 / phi),
     }
     found = quantile_residuals(family, made[family]().astype(float), mu, phi, w, 0)
-    assert stats.kstest(found, "norm").pvalue > 0.01
+    assert stats.kstest(found, "norm", method="asymp").pvalue > 0.01
 
 
 def test_far_tails_keep_their_digits():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from formula_torch.families.links import LINKS, Link, resolve_link
 from formula_torch.families.several.categories import Multinomial, Ordered
 from formula_torch.families.several.counts import (
@@ -85,4 +87,4 @@ def resolve_several(family: SeveralFamily | str, link: Link | str | None = None)
         )
     if chosen.tails is None:
         raise ValueError(f"link={chosen.name!r} is no link to a probability; use 'logit', 'probit' or 'cloglog'.")
-    return type(family)(link=chosen) if isinstance(family, Beta) else Ordered(family.levels, chosen)
+    return replace(family, link=chosen)

@@ -100,7 +100,7 @@ class Multinomial(_Levels):
         first.scatter_add_(0, (y.long() - 1).clamp(min=0)[None], (y > 0).double()[None])
 
         def second(j: int, k: int) -> Tensor:
-            return -p[j] * torch.exp(torch.log1p(-p[j])) if j == k else p[j] * p[k]
+            return p[j] * (p[j] - 1) if j == k else p[j] * p[k]
 
         return Derivatives(logs.gather(0, y.long()[None])[0], first, second)
 

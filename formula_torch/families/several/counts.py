@@ -23,14 +23,14 @@ from formula_torch.families.several.protocol import (
     Predictor,
     chosen,
     constant_rows,
-    rows_of,
     weighted_mean,
 )
+from formula_torch.families.support import doubt_counts, refuse_negative
 
 __all__ = ["COUNTS", "CountFamily", "NegativeBinomial1", "NegativeBinomial2", "PoissonCounts", "log1p_less"]
 
 MEAN = Predictor("mean", "main", "", "mean")
-ALPHA = Predictor("alpha", "own", "alpha:", "dispersion", positive=True)
+ALPHA = Predictor("alpha", "own", "alpha:", "dispersion", positive=True, argument="dispersion")
 
 
 class _Counts(Numeric):
@@ -41,13 +41,11 @@ class _Counts(Numeric):
 
     def refuse(self, y: Tensor) -> str:
         """Negative numbers are no counts."""
-        bad = y < 0
-        return f"is negative in {rows_of(y, bad)}; counts are needed." if bad.any() else ""
+        return refuse_negative(y)
 
     def doubt(self, y: Tensor) -> str:
         """Fractions are no counts, but have a quasi-likelihood."""
-        bad = y != y.round()
-        return f"is not a whole number in {rows_of(y, bad)}; of counts this is a quasi-likelihood." if bad.any() else ""
+        return doubt_counts(y)
 
     def expected(self, eta: Tensor) -> Tensor:
         """The mean, exp(eta)."""

@@ -24,7 +24,6 @@ __all__ = [
     "chosen",
     "constant_rows",
     "log_odds",
-    "rows_of",
     "weighted_mean",
 ]
 
@@ -45,6 +44,8 @@ class Predictor:
         What the parameters describe, as a table says it.
     positive : bool
         The predictor is the logarithm of a positive number, and a constant is reported as that number.
+    argument : str
+        The argument of ``fit`` that gives its formula, where it takes one of its own.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Predictor:
     prefix: str
     component: str
     positive: bool = False
+    argument: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,11 +168,6 @@ class Numeric:
 def weighted_mean(x: Tensor, weights: Tensor | None) -> float:
     """Mean of the rows, by their weights."""
     return float(x.mean() if weights is None else (x * weights).sum() / weights.sum())
-
-
-def rows_of(y: Tensor, bad: Tensor) -> str:
-    """How many rows are meant, and the first value."""
-    return f"{int(bad.sum())} rows (first: {float(y[bad][0]):g})"
 
 
 def log_odds(share: float) -> float:

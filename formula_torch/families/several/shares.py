@@ -22,14 +22,14 @@ from formula_torch.families.several.protocol import (
     Predictor,
     chosen,
     constant_rows,
-    rows_of,
     weighted_mean,
 )
+from formula_torch.families.support import rows_of
 
 __all__ = ["Beta"]
 
 MEAN = Predictor("mean", "main", "", "mean")
-PRECISION = Predictor("phi", "own", "phi:", "precision", positive=True)
+PRECISION = Predictor("phi", "own", "phi:", "precision", positive=True, argument="dispersion")
 
 
 @dataclass(frozen=True)

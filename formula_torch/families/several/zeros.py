@@ -13,6 +13,7 @@ Hurdle, with pi the probability of a count above zero (the sign of pscl's ``hurd
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -31,8 +32,8 @@ from formula_torch.families.several.protocol import (
 
 __all__ = ["Hurdle", "ZeroInflated", "hurdle", "zero_inflated"]
 
-INFLATION = Predictor("inflate", "own", "inflate_", "inflation")
-ZERO = Predictor("zero", "own", "zero_", "zero")
+INFLATION = Predictor("inflate", "own", "inflate_", "inflation", argument="inflation")
+ZERO = Predictor("zero", "own", "zero_", "zero", argument="inflation")
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ class ZeroInflated(_WithZeros):
     def begin(self, y: Tensor, weights: Tensor | None) -> Tensor:
         """The counts without their zeros, and zeros in excess of a Poisson of that mean."""
         filled, mean, zeros = self._positive(y, weights)
-        none = float(torch.exp(torch.tensor(-mean)))
+        none = math.exp(-mean)
         excess = max((zeros - none) / (1 - none), 0.1)
         return torch.cat([self.base.begin(filled, weights), constant_rows(y, log_odds(excess))[None]])
 

@@ -25,7 +25,7 @@ from formula_torch.result.nesting import check_nested, restrictions_of
 from formula_torch.result.solved_fit import SolvedFit
 from formula_torch.result.wald_comparison import ModelTest, WaldComparison
 from formula_torch.solvers.least_squares import LeastSquares
-from formula_torch.solvers.scoring import working
+from formula_torch.solvers.passes import working
 
 __all__ = ["GlmComparisons", "check_scale"]
 

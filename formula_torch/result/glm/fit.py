@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from formula_torch.errors import check_known
+from formula_torch.inference.criteria import information_criterion
 from formula_torch.result.glm.anova import DevianceTables
 from formula_torch.result.glm.plots import GlmPlots
 from formula_torch.result.glm.resampling import GlmResampling
@@ -64,15 +62,7 @@ class GlmFit(GlmPlots, DevianceTables, GlmResampling):
         dk_params : int
             Parameters to count beyond the coefficients; 1 counts a dispersion.
         """
-        k, n = self.solution.rank + dk_params, self.nobs
-        penalties: dict[str, Callable[[], float]] = {
-            "aic": lambda: 2.0 * k,
-            "aicc": lambda: 2.0 * k * n / (n - k - 1) if n > k + 1 else math.nan,
-            "bic": lambda: math.log(n) * k,
-            "hqic": lambda: 2 * math.log(math.log(n)) * k if n > 1 else math.nan,
-        }
-        check_known("crit", crit, penalties)
-        return -2 * self.llf + penalties[crit]()
+        return information_criterion(crit, self.llf, self.solution.rank + dk_params, self.nobs)
 
     # -- tables -----------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from formula_torch.design import RowScores
+from formula_torch.design import Design, RowScores
 from formula_torch.formula.recipe import Recipe
 from formula_torch.inference.moments import Labels, Moments
 from formula_torch.models.glm import GlmModel, glm_scores
@@ -28,6 +28,7 @@ def glm_moments(
     recipe: Recipe,
     rows: Rows | None,
     call: Call,
+    design: Design | None = None,
 ) -> Moments:
     """Gather what covariance estimators see of a generalised linear model.
 
@@ -41,9 +42,13 @@ def glm_moments(
     lost : bool array, shape (k,)
         Coefficients that run to infinity, and have no errors.
     recipe, rows, call
+    design : Design, optional
+        The rows as the fit has them in hand; else they are read again.
     """
 
     def scores() -> RowScores:
+        if design is not None:
+            return glm_design_scores(design, solution, model)
         return glm_row_scores(needed(rows, "this covariance"), recipe, solution, model, call)
 
     def labels(given: Any, what: str) -> Labels:
@@ -66,6 +71,11 @@ def glm_moments(
 
 def glm_row_scores(rows: Rows, recipe: Recipe, solution: LeastSquares, model: GlmModel, call: Call) -> RowScores:
     """Read the rows again, where the fit was computed."""
-    design = moved_to_offset(rows.design(recipe).to(torch.device(call.device)), solution.held)
+    return glm_design_scores(rows.design(recipe).to(torch.device(call.device)), solution, model)
+
+
+def glm_design_scores(design: Design, solution: LeastSquares, model: GlmModel) -> RowScores:
+    """Scores of the rows of a design, columns at a bound being part of the offset."""
     coordinates, shifted_params = without_held(solution)
-    return glm_scores(design, shifted_params, solution.response_shift, coordinates, model)
+    free = moved_to_offset(design, solution.held)
+    return glm_scores(free, shifted_params, solution.response_shift, coordinates, model)

@@ -12,6 +12,7 @@ import pandas as pd
 from formula_torch.data import as_frame
 from formula_torch.design import Design
 from formula_torch.errors import DataError, check_known, check_share
+from formula_torch.families.links import Link
 from formula_torch.inference.prediction import ROW_BANDS, MeanErrors, core_of
 from formula_torch.numerics.arrays import as_tensor
 from formula_torch.numerics.intervals import standard_errors, t_interval
@@ -33,8 +34,8 @@ class MeanPrediction:
         x_i'V x_i, with V the covariance of the fit, whichever it has.
     slope : array, shape (n,)
         Derivative of the mean in the linear predictor.
-    mean : callable
-        The mean of linear predictors.
+    link : Link
+        By which the mean follows from the linear predictor.
     df : float
         Degrees of freedom of t; infinite for the normal.
     row_labels : Index or None
@@ -53,7 +54,7 @@ class MeanPrediction:
     linpred: np.ndarray
     var_linpred: np.ndarray
     slope: np.ndarray
-    mean: Any
+    link: Link
     df: float
     row_labels: pd.Index | None
     rows: MeanErrors
@@ -93,7 +94,11 @@ class MeanPrediction:
         if which == "mean" and method == "delta":
             return np.column_stack(t_interval(self.predicted_mean, self.se_mean, alpha, self.df))
         bounds = np.column_stack(t_interval(self.linpred, self.se_linpred, alpha, self.df))
-        return bounds if which == "linear" else np.sort(self.mean(bounds), axis=1)
+        return bounds if which == "linear" else self._carried(bounds)
+
+    def _carried(self, bounds: np.ndarray) -> np.ndarray:
+        """Means at bounds of the linear predictors, the lower first: a link may fall."""
+        return np.sort(self.link.mean(as_tensor(bounds)).numpy(), axis=1)
 
     def summary_frame(self, alpha: float = 0.05, *, which: str = "mean") -> pd.DataFrame:
         """Predictions, their errors and intervals, a row each.
@@ -144,7 +149,7 @@ class MeanPrediction:
         if positive.any() and not math.isnan(self.df):
             value = ROW_BANDS[method](self.rows, np.where(positive, errors, 0.0), 1 - alpha, self.df, seed)
         half = np.where(errors == 0, 0.0, value * errors)
-        bounds = np.sort(self.mean(np.column_stack([self.linpred - half, self.linpred + half])), axis=1)
+        bounds = self._carried(np.column_stack([self.linpred - half, self.linpred + half]))
         columns = {"mean": self.predicted_mean, "lower": bounds[:, 0], "upper": bounds[:, 1]}
         return pd.DataFrame(columns, index=self.row_labels)
 
@@ -203,5 +208,6 @@ class MeanPredictions(Generalized):
         core = core_of(self.solution.coordinates, self.covariance.matrix) if known else np.full((rank, rank), math.nan)
         errors = MeanErrors(copied(design), self.solution.coordinates, core)
         variances = np.where(np.isnan(eta), np.nan, errors.variances())
-        slope = self.mean_function.slope(as_tensor(eta)).numpy()
-        return MeanPrediction(self._mean(eta), eta, variances, slope, self._mean, self.covariance.df, index, errors)
+        link = self.family.link
+        slope = link.slope(as_tensor(eta)).numpy()
+        return MeanPrediction(self._mean(eta), eta, variances, slope, link, self.covariance.df, index, errors)

@@ -74,7 +74,7 @@ class Residuals(Generalized):
         design = self.held_rows("pred_table").design(self.recipe)
         assert design.y is not None
         y = design.y.numpy()
-        if self.family.name != "binomial" or not np.isin(y, (0, 1)).all():
+        if not self.family.distribution.of_shares or not np.isin(y, (0, 1)).all():
             raise DataError("pred_table counts outcomes that are 0 or 1; this response has others.")
         predicted = self._mean(design.linear_predictor(np.nan_to_num(self.coefficients)).numpy()) > threshold
         copies = design.weights.numpy() if self.model.counted and design.weights is not None else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn, Self
 
@@ -11,9 +11,10 @@ import numpy as np
 import torch
 
 from formula_torch.design import Design
-from formula_torch.errors import DataRemovedError, check_known
+from formula_torch.errors import DataRemovedError
 from formula_torch.families.several import SeveralFamily
 from formula_torch.formula.recipe import Recipe
+from formula_torch.inference.criteria import information_criterion
 from formula_torch.inference.moments import Moments
 from formula_torch.numerics.tails import chi2_sf
 from formula_torch.result.fit import Fit
@@ -180,15 +181,7 @@ class SeveralEstimates(Fit):
         dk_params : int
             Parameters to count beyond all.
         """
-        k, n = self.n_params + dk_params, self.nobs
-        penalties: dict[str, Callable[[], float]] = {
-            "aic": lambda: 2.0 * k,
-            "aicc": lambda: 2.0 * k * n / (n - k - 1) if n > k + 1 else math.nan,
-            "bic": lambda: math.log(n) * k,
-            "hqic": lambda: 2 * math.log(math.log(n)) * k if n > 1 else math.nan,
-        }
-        check_known("crit", crit, penalties)
-        return -2 * self.llf + penalties[crit]()
+        return information_criterion(crit, self.llf, self.n_params + dk_params, self.nobs)
 
     # -- predictors -------------------------------------------------------------------------------
 

@@ -15,16 +15,14 @@ from torch import Tensor
 from formula_torch.data import Frame, as_frame
 from formula_torch.design import Design
 from formula_torch.errors import CollinearityWarning, DataError, check_known
-from formula_torch.formula.sample import log_exposure, row_values
 from formula_torch.numerics.arrays import CELLS_AT_ONCE, as_tensor, slices
+from formula_torch.result.new_rows import breaking, breaking_warning, offset_of_new
 from formula_torch.result.several.base import SeveralEstimates
 from formula_torch.result.several.layout import key_of
 from formula_torch.result.several.moments import designs_of
 
 __all__ = ["SeveralPredictions"]
 
-# A combination of columns of unit size that is zero on the data may round to this on a new row.
-NULL_TOLERANCE = 1e-9
 KINDS = ("mean", "linear", "prob")
 # Probabilities of more counts than this are not tabulated unless they are asked for.
 MOST_COUNTS = 1000
@@ -140,33 +138,19 @@ class SeveralPredictions(SeveralEstimates):
     def new_designs(self, frame: Frame, offset: Any, exposure: Any, unseen: str = "error") -> dict[str, Design]:
         """Designs of new rows under the names of `recipes`; that of the main formula with the whole offset."""
         designs = {key: recipe.apply(frame, unseen=unseen) for key, recipe in self.recipes.items()}
-        parts = [designs[""].offset] if designs[""].offset is not None else []
-        if (own := _row_argument(self.offset, offset, frame, "offset")) is not None:
-            parts.append(as_tensor(own))
-        if (own := _row_argument(self.exposure, exposure, frame, "exposure")) is not None:
-            parts.append(as_tensor(log_exposure(own)))
-        if parts:
-            designs[""] = replace(designs[""], offset=torch.stack(parts).sum(0))
+        own, written = offset_of_new(frame, (self.offset, offset), (self.exposure, exposure)), designs[""].offset
+        if own is not None:
+            whole = as_tensor(own) if written is None else written + as_tensor(own)
+            designs[""] = replace(designs[""], offset=whole)
         return designs
 
     def _blanked(self, eta: Tensor, designs: Mapping[str, Design]) -> Tensor:
         """Put NaN where coefficients of dropped columns would matter."""
-        lost = torch.zeros(eta.shape[1], dtype=torch.bool)
-        for key, combinations in self.null_spaces.items():
-            for combination in combinations:
-                size = sum(designs[key].matvec(np.diag(combination)[j]).abs() for j in np.flatnonzero(combination))
-                moved = designs[key].matvec(combination).abs()
-                lost |= moved > NULL_TOLERANCE * torch.as_tensor(size).clamp(min=1.0)
-        if not bool(lost.any()):
+        lost = np.logical_or.reduce([breaking(designs[key], found) for key, found in self.null_spaces.items()])
+        if not lost.any():
             return eta
-        warnings.warn(
-            f"{int(lost.sum())} of {len(lost)} rows cannot be predicted and are NaN (first: row "
-            f"{int(lost.nonzero()[0])}): the fit dropped {self._dropped} as dependent, and these rows break the "
-            "dependency.",
-            CollinearityWarning,
-            stacklevel=4,
-        )
-        return torch.where(lost, torch.nan, eta)
+        warnings.warn(breaking_warning(lost, self._dropped), CollinearityWarning, stacklevel=4)
+        return torch.where(torch.from_numpy(lost), torch.nan, eta)
 
     def _observed(self, what: str) -> Tensor:
         """The response as ``expected`` has it: itself, shape (1, n), or the indicators of its levels, shape (J, n)."""
@@ -200,14 +184,3 @@ class SeveralPredictions(SeveralEstimates):
             logs = self.limit.loglik(some.repeat_interleave(n), eta.repeat(1, len(some)))
             found.append(logs.exp().reshape(len(some), n))
         return pd.DataFrame(torch.cat(found).mT.numpy(), index=index, columns=wanted)
-
-
-def _row_argument(fitted: str | bool | None, given: Any, frame: Frame, what: str) -> np.ndarray | None:
-    """Offset or exposure of new rows, where the fit had one."""
-    if given is None and fitted is None:
-        return None
-    if fitted is None:
-        raise DataError(f"the model was fitted without an {what}; predict(newdata, {what}=...) has nothing to do.")
-    if given is None and not isinstance(fitted, str):
-        raise DataError(f"the model was fitted with an array as {what}; pass predict(newdata, {what}=...).")
-    return row_values(fitted if given is None else given, frame, what, frame.index)

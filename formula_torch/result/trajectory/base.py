@@ -12,14 +12,15 @@ import torch
 
 from formula_torch.data import Frame, as_frame
 from formula_torch.design import Design
-from formula_torch.errors import DataError, DataRemovedError
+from formula_torch.errors import DataRemovedError
 from formula_torch.families import AnyFamily
-from formula_torch.formula.sample import log_exposure, row_values
 from formula_torch.inference.classification import Classification
 from formula_torch.inference.covariance import UnitSandwich
 from formula_torch.inference.moments import Estimator, Moments, blanked
 from formula_torch.inference.resample import Refit
+from formula_torch.numerics.arrays import as_tensor
 from formula_torch.result.fit import Fit
+from formula_torch.result.new_rows import offset_of_new
 from formula_torch.result.trajectory.specification import Search, Specification, UnitTable
 from formula_torch.result.trajectory.units import first_rows, unit_codes
 
@@ -201,13 +202,10 @@ class TrajectoryEstimates(Fit):
         """
         frame = as_frame(newdata)
         design = self.recipe.apply(frame, unseen=unseen)
-        parts = [] if design.offset is None else [design.offset.numpy()]
-        if (own := _argument(self.offset, offset, frame, "offset")) is not None:
-            parts.append(own)
-        if (own := _argument(self.spec.exposure, exposure, frame, "exposure")) is not None:
-            parts.append(log_exposure(own))
-        total = torch.from_numpy(np.sum(parts, axis=0)) if parts else None
-        return frame, replace(design, offset=total)
+        own, written = offset_of_new(frame, (self.offset, offset), (self.spec.exposure, exposure)), design.offset
+        if own is None:
+            return frame, design
+        return frame, replace(design, offset=as_tensor(own) if written is None else written + as_tensor(own))
 
     def predictors(self, design: Design) -> np.ndarray:
         """Linear predictor of rows in each group, shape (K, n)."""
@@ -260,17 +258,6 @@ class TrajectoryEstimates(Fit):
         """Return the result without its rows and its units' posterior; summary and predictions stay."""
         bare = replace(self.information, scores=_removed, labels=_removed)
         return replace(super().remove_data(), units=None, information=bare, resampler=None)
-
-
-def _argument(fitted: Any, given: Any, frame: Frame, what: str) -> np.ndarray | None:
-    """Offset or exposure of new rows, where the fit had one."""
-    if fitted is None:
-        if given is not None:
-            raise DataError(f"the model was fitted without {what}=; {what}= has nothing to do here.")
-        return None
-    if given is None and not isinstance(fitted, str):
-        raise DataError(f"the model was fitted with an array as {what}; pass {what}= for the new rows.")
-    return row_values(fitted if given is None else given, frame, what, frame.index)
 
 
 def _removed(*_: Any) -> NoReturn:

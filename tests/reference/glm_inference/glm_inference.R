@@ -130,13 +130,23 @@ link <- function(fit) {
   unname(coef(again)[2:3] / sqrt(diag(vcov(again)))[2:3])
 }
 
+# At the dispersion of the summary; statmod's own is another one for the inverse Gaussian.
+quantiles <- function(fit) {
+  phi <- summary(fit)$dispersion
+  p <- switch(family(fit)$family,
+    Gamma = pgamma(fit$y, shape = 1 / phi, scale = fitted(fit) * phi),
+    inverse.gaussian = pinvgauss(fit$y, mean = fitted(fit), dispersion = phi)
+  )
+  if (!is.null(p)) unname(qnorm(p)[rows_of(fit)])
+}
+
 record <- function(name) {
   fit <- fits[[name]]
   list(
     call = deparse1(fit$call), influence = influence_of(fit), tables = tables(fit), smaller = comparison(name),
     dispersion = if (family(fit)$family == "poisson") dispersion(fit),
     hosmer = if (all(fit$y %in% 0:1)) list(hosmer(fit, 10), hosmer(fit, 6)), link = link(fit),
-    quantile = if (family(fit)$family %in% c("Gamma", "inverse.gaussian")) unname(qresiduals(fit)[rows_of(fit)])
+    quantile = quantiles(fit)
   )
 }
 json <- vapply(names(fits), function(name) {
