@@ -183,9 +183,7 @@ def test_a_pickle_keeps_what_is_known(data: pd.DataFrame, family: Any, link: str
 
 
 @each_model
-def test_prediction_errors_are_those_of_finite_differences(
-    data: pd.DataFrame, family: Any, link: str, y: str
-) -> None:
+def test_prediction_errors_are_those_of_finite_differences(data: pd.DataFrame, family: Any, link: str, y: str) -> None:
     fit = fitted(data, family, link, y, vcov="HC1")
     new = {"x": [0.1, -0.2], "z": [2000.0, 2010.0], "g": ["a", "c"]}
     x = fit.recipe.apply(new).dense()

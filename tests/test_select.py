@@ -200,3 +200,21 @@ def test_a_perfect_fit_has_no_tests() -> None:
     small, large = ft.fit("y ~ z", data), ft.fit("y ~ x + z", data)
     for name in ("compare_f_test", "compare_lr_test", "compare_wald_test"):
         assert np.isnan(getattr(large, name)(small).statistic)
+
+
+def test_models_of_several_parameters_stand_beside_others() -> None:
+    visits = ft.datasets.visits()
+    fits = {name: ft.fit("drvisits ~ age + chronic", visits, family=name) for name in ("poisson", "negative_binomial")}
+    table = ft.compare(fits)
+    assert table["family"].tolist() == ["poisson", "negative_binomial"]
+    np.testing.assert_allclose(table["aic"], [fit.aic for fit in fits.values()])
+    assert table["delta_aic"].tolist()[1] == 0
+    with pytest.raises(ValueError, match="no test= between models"):
+        ft.compare(fits, test="LR")
+    other = ft.fit("drvisits ~ age", visits, family="negative_binomial", subset="age < 80")
+    with pytest.raises(DataError, match="models 1 and 2 have different rows"):
+        ft.compare(fits["poisson"], other)
+    users = visits[visits["drvisits"] > 0]
+    amounts = ft.fit("drvisits ~ age", users, family="gamma", link="log")
+    with pytest.raises(DataError, match="is a density"):
+        ft.compare(amounts, ft.fit("drvisits ~ age", users, family="negative_binomial"))

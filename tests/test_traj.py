@@ -231,7 +231,7 @@ def test_missing_rows_leave_and_are_counted() -> None:
         (lambda d: d, {"groups": 0}, ValueError, "whole number"),
         (lambda d: d, {"groups": 2.5}, ValueError, "whole number"),
         (lambda d: d, {"groups": 2, "starts": 0}, ValueError, "starts=0"),
-        (lambda d: d, {"groups": 2, "family": "gamma"}, ValueError, "'gamma' is not known"),
+        (lambda d: d, {"groups": 2, "family": "gama"}, ValueError, "'gama' is not known"),
         (lambda d: d, {"groups": 2, "dispersion": "x"}, ValueError, "'x' is not known"),
         (lambda d: d, {"groups": 2, "family": "poisson"}, ft.errors.DataError, "is negative in .*; counts are needed"),
         (lambda d: d, {"groups": 2, "family": "logit"}, ft.errors.DataError, "other than 0 and 1"),

@@ -48,6 +48,7 @@ def as_density(family: GeneralizedFamily) -> Density:
         stabilise=family.distribution.stabilise,
         refuse=family.distribution.refuse,
         doubt=family.distribution.doubt,
+        kind=family.kind,
     )
 
 
@@ -101,6 +102,7 @@ def with_sigma(family: SeveralFamily) -> Density:
         stabilise=_counts_stabilised if family.exponential else _shares_stabilised,
         refuse=family.refuse,
         doubt=family.doubt,
+        kind=family.kind,
     )
 
 

@@ -36,6 +36,8 @@ class Density:
         A transformation of y whose variance hardly depends on its mean, for the starts.
     refuse, doubt : callable
         From y to what is wrong with it, or strange, or an empty text.
+    kind : {"density", "probability"}, optional
+        What the likelihood is of: those of numbers and of counts do not compare.
 
     Examples
     --------
@@ -59,6 +61,7 @@ class Density:
     stabilise: Callable[[Tensor], Tensor] = _itself
     refuse: Callable[[Tensor], str] = no_doubt
     doubt: Callable[[Tensor], str] = no_doubt
+    kind: str = ""
 
     def row_loglik(self, y: Tensor, eta: Tensor, sigma: Tensor) -> Tensor:
         """Log-density of rows."""

@@ -68,6 +68,11 @@ class Family:
         """Pickle by name: the functions of a family are code, not data."""
         return (_named, (self.name,)) if FAMILIES.get(self.name) is self else super().__reduce__()
 
+    @property
+    def kind(self) -> str:
+        """What the likelihood is of: ``"density"`` or ``"probability"``."""
+        return "density" if self.dispersed else "probability"
+
     def row_loglik(self, y: Tensor, eta: Tensor, sigma: Tensor) -> Tensor:
         """Log-density of rows; sigma, the root of phi, is one where there is no dispersion."""
         if not self.dispersed:

@@ -99,6 +99,11 @@ class GeneralizedFamily:
         return slope**2 / v - (y - mu) * (self.link.curvature(eta) / v - slope**2 * bend / v**2)
 
     @property
+    def kind(self) -> str:
+        """What the likelihood is of: ``"density"`` or ``"probability"``."""
+        return "density" if self.dispersed else "probability"
+
+    @property
     def everywhere(self) -> bool:
         """Whether every linear predictor has a mean, and another has another one."""
         eta = torch.tensor([-1.0, 0.0, 1.0], dtype=torch.float64)

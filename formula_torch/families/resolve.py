@@ -56,7 +56,9 @@ def resolve_family(given: AnyFamily | GeneralizedFamily | SeveralFamily | str) -
     if given in FAMILIES:
         return FAMILIES[given]
     if given in DISTRIBUTIONS:
-        return as_density(resolve_generalized(given, None))
+        usual = resolve_generalized(given, None)
+        # Where the usual link is not defined everywhere, as the inverse, the logarithm is meant.
+        return as_density(usual if usual.everywhere else resolve_generalized(given, "log"))
     likely = (name for name, d in DISTRIBUTIONS.items() if d.saturated is not None)
     known = dict.fromkeys([*FAMILIES, *likely, *(name for name, f in SEVERAL.items() if has_sigma(f))])
     raise ValueError(

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from formula_torch.errors import check_known
+from formula_torch.families.distributions import DISTRIBUTIONS
 from formula_torch.families.generalized import GeneralizedFamily, resolve_generalized
-from formula_torch.families.several import SeveralFamily, is_several, resolve_several
+from formula_torch.families.several import SEVERAL, SeveralFamily, is_several, resolve_several
 from formula_torch.fitting.further import further_formulas
 from formula_torch.inference.moments import Estimator
 from formula_torch.inference.vcov import resolve_vcov
@@ -96,6 +97,9 @@ def resolve(asked: Asked) -> Resolved:
 
 
 def _generalized(asked: Asked) -> GeneralizedFamily | None:
+    known = (*DISTRIBUTIONS, *SEVERAL)
+    if isinstance(asked.family, str) and asked.family not in known:
+        raise ValueError(f"family={asked.family!r} is not known; use one of {', '.join(map(repr, known))}.")
     if asked.family is None and asked.link is None:
         family = None
     else:

@@ -41,8 +41,6 @@ LIMITS = {
     "alpha": "there is no overdispersion: alpha is at its boundary, 0, and the counts are Poisson",
     "inflate": "there are no zeros in excess: the share of certain zeros is at its boundary, 0",
 }
-# Components that are not coefficients of columns, and are not exponentiated.
-UNCHANGED = ("cutpoint",)
 
 
 # -- messages -------------------------------------------------------------------------------------
@@ -158,7 +156,7 @@ def _coefficients(fit: SeveralFit, alpha: float, xname: list[str] | None, stars:
 def _rows(fit: SeveralFit, names: list[str], alpha: float, stars: str | None, exp: bool) -> list[tuple[str, ...]]:
     table, rows = tidy(fit, conf_level=1 - alpha, exp=exp), []
     if exp:
-        changed = exponentiable(fit)
+        changed = fit.exponentiable
         table["std_error"] = np.where(changed, table["std_error"] * table["estimate"], table["std_error"])
     values = table[["estimate", "std_error", "statistic", "p_value", "conf_low", "conf_high"]].to_numpy()
     for name, positive, (b, se, z, p, low, high) in zip(names, fit.layout.positive, values, strict=True):
@@ -171,15 +169,10 @@ def _rows(fit: SeveralFit, names: list[str], alpha: float, stars: str | None, ex
 # -- broom's tables -------------------------------------------------------------------------------
 
 
-def exponentiable(fit: SeveralFit) -> np.ndarray:
-    """Parameters that are coefficients on the scale of a logarithm or log odds, bool of shape (P,)."""
-    return ~fit.layout.positive & np.array([component not in UNCHANGED for component in fit.components])
-
-
 def tidy(fit: SeveralFit, *, conf_level: float, exp: bool) -> pd.DataFrame:
     """One row a parameter."""
     check_share("conf_level", conf_level)
-    interval, changed = fit.conf_int(1 - conf_level), exponentiable(fit) & exp
+    interval, changed = fit.conf_int(1 - conf_level), fit.exponentiable & exp
 
     def carried(values: Any) -> np.ndarray:
         return np.where(changed, np.exp(np.where(changed, values, 0.0)), values)

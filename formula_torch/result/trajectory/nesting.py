@@ -8,13 +8,10 @@ import numpy as np
 
 from formula_torch.design import Design
 from formula_torch.errors import DataError
-from formula_torch.families import BERNOULLI, GAUSSIAN, POISSON, AnyFamily
 from formula_torch.result.trajectory.base import TrajectoryEstimates
 
 __all__ = ["check_comparable", "check_nested"]
 
-# What a log-likelihood is a logarithm of. A density of one's own is taken to be of the kind of the others.
-KINDS: dict[AnyFamily, str] = {GAUSSIAN: "a density", POISSON: "a probability", BERNOULLI: "a probability"}
 # A column within this share of its length of a span is in it, but for rounding.
 NESTED = 1e-6
 # Directions this much shorter than the longest are dependent columns.
@@ -39,11 +36,12 @@ def check_comparable(fits: Sequence[TrajectoryEstimates]) -> None:
             )
         if not _same_response(first, other):
             raise DataError(f"{texts}, have different responses, rows or weights, and cannot be compared.")
-        kinds = [KINDS.get(fit.family) for fit in (first, other)]
-        if None not in kinds and kinds[0] != kinds[1]:
+        kinds = [fit.family.kind for fit in (first, other)]
+        # A density of one's own that says nothing is taken to be of the kind of the others.
+        if all(kinds) and kinds[0] != kinds[1]:
             raise DataError(
-                f"{texts}, have likelihoods that do not compare: that of family={first.family.name!r} is {kinds[0]}, "
-                f"that of {other.family.name!r} {kinds[1]}."
+                f"{texts}, have likelihoods that do not compare: that of family={first.family.name!r} is a {kinds[0]}, "
+                f"that of {other.family.name!r} a {kinds[1]}."
             )
 
 
