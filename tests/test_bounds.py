@@ -168,3 +168,19 @@ def test_nothing_is_left_to_estimate(data) -> None:
     assert (fit.df_model, fit.df_resid) == (0, len(data))
     np.testing.assert_allclose(fit.ssr, data["y"] @ data["y"], rtol=1e-12)
     assert "nan" in str(fit.summary())
+
+
+@pytest.mark.parametrize("options", [{"bounds": {"age": (0, None)}}, {"prior": "firth"}], ids=str)
+def test_what_would_fit_without_the_restraint_is_refused(options: dict) -> None:
+    visits = ft.datasets.visits()
+    fit = ft.fit("private ~ age + educ", visits, family="binomial", **options)
+    for refit in (fit.bootstrap, fit.jackknife):
+        with pytest.raises(DataError, match="fits other rows or columns by likelihood alone"):
+            refit()
+    smaller = fit.update(". ~ . - educ") if "prior" in options else None
+    if smaller is not None:
+        with pytest.raises(DataError, match="a likelihood ratio test"):
+            fit.compare_lr_test(smaller)
+        with pytest.raises(DataError, match="analysis of deviance"):
+            fit.anova()
+        assert np.isfinite(fit.anova(test="Wald").to_numpy(dtype=float)).any()

@@ -127,6 +127,7 @@ def solve_glm(
         null_fitness=constant_fitness(model, free, null_predictor(family, free, name), fitted),
         climbed=Climbed(METHODS[prior], found.iterations, found.decrement, found.converged and not edge),
         lost=lost,
+        restraint="bounds" if bounds is not None else "" if prior is None else "prior",
     )
 
 

@@ -81,6 +81,7 @@ def solve(
         solution=solution,
         model=model,
         explained=explained,
+        restraint="" if bounds is None else "bounds",
     )
     # Arrays that may change under us are read for the summary's diagnostics while they are what was fitted.
     return replace(result, statistics=result.residual_statistics) if rows.mutable else result

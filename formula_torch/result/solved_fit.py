@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from formula_torch.design import Design, RowScores
+from formula_torch.errors import DataError
 from formula_torch.result.predictor_fit import PredictorFit
 from formula_torch.solvers.least_squares import LeastSquares
 
@@ -22,9 +23,33 @@ class SolvedFit(PredictorFit):
     ----------
     solution : LeastSquares
         Of the response, or of the working response at the end.
+    restraint : {"", "bounds", "prior"}
+        What the estimates obey besides the likelihood.
     """
 
     solution: LeastSquares
+    restraint: str = field(default="", kw_only=True)
+
+    def refuse_restraint(self, what: str, *restraints: str) -> None:
+        """Raise where estimates obey something that another fit of the same columns would not.
+
+        Parameters
+        ----------
+        what : str
+            What is asked for, as the error says it.
+        restraints : str
+            Those that matter.
+
+        Raises
+        ------
+        DataError
+            They obey one.
+        """
+        if self.restraint in restraints:
+            raise DataError(
+                f"{what} fits other rows or columns by likelihood alone, and this fit obeys {self.restraint}=; use its "
+                "own errors and Wald tests, or fit without."
+            )
 
     @property
     @abstractmethod

@@ -17,6 +17,7 @@ import numpy as np
 from torch import Tensor
 
 from formula_torch.design import Coordinates, Design
+from formula_torch.errors import DataError
 from formula_torch.numerics.arrays import threads_for
 from formula_torch.numerics.triangular import cholesky_root
 from formula_torch.solvers.least_squares import LeastSquares, least_squares
@@ -45,6 +46,8 @@ SAMPLED_ROWS = 100_000
 STRIDE = 10
 # Rows with less information than this share of the largest may be separated in a sample, and not in the whole.
 LEAST_SHARE = 1e-8
+# Predictors this many times as far out as the sample's are of rows unlike its own.
+MOST_BEYOND = 5.0
 
 
 Start = Callable[[Design], Tensor]
@@ -124,21 +127,30 @@ def _sampled(design: Design, kernel: Kernel, start: Start) -> _Place | None:
     if design.n_rows < SAMPLED_ROWS:
         return None
     part = design.thinned(STRIDE)
-    found = _climbed(part, kernel, _sampled(part, kernel, start) or _begun(part, kernel, start(part)))
-    if not found.converged or found.solution.rank < design.k or not _informative(part, kernel, found):
+    try:
+        begin = start(part)
+    except DataError:
+        # Of rare events a sample may have none.
+        return None
+    found = _climbed(part, kernel, _sampled(part, kernel, start) or _begun(part, kernel, begin))
+    if not found.converged or found.solution.rank < design.k or not _informative(part, kernel, found, begin):
         return None
     at = found.solution.coordinates
     standard, beta = at.standardised(design), at.standardised_params(found.params)
     here = sums_of(standard, kernel, beta)
-    return _Place(standard, at, found.solution.kept, beta, here) if math.isfinite(here.loss) else None
+    # A row that no row of the sample is like may be thrown out of the range of numbers.
+    like = here.largest <= MOST_BEYOND * (found.largest + 1)
+    return _Place(standard, at, found.solution.kept, beta, here) if like and math.isfinite(here.loss) else None
 
 
-def _informative(design: Design, kernel: Kernel, found: Scored) -> bool:
+def _informative(design: Design, kernel: Kernel, found: Scored, begin: Tensor) -> bool:
     """Whether every row of a sample tells something where it ended; else a like row may be thrown far."""
     assert design.y is not None
     eta = design.linear_predictor(np.nan_to_num(found.params))
     information = kernel.pieces(design.y, eta)[2]
-    return bool(information.min() > LEAST_SHARE * information.max())
+    # Of one outcome alone all rows end without.
+    most = max(float(information.max()), float(kernel.pieces(design.y, begin)[2].max()))
+    return bool(information.min() > LEAST_SHARE * most)
 
 
 def _climbed(design: Design, kernel: Kernel, place: _Place) -> Scored:

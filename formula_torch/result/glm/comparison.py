@@ -124,6 +124,7 @@ class GlmComparisons(Generalized, WaldComparison):
         416.837
         """
         self.check_restricted(restricted)
+        self.refuse_restraint("a likelihood ratio test", "prior")
         self._warn_of_assumption(restricted, "likelihood ratio", "the variance of the family")
         dispersed = self.family.dispersed
         if use_f and not dispersed:
@@ -163,6 +164,7 @@ class GlmComparisons(Generalized, WaldComparison):
         390.724
         """
         self.check_restricted(restricted)
+        self.refuse_restraint("a score test", "bounds", "prior")
         d = restricted.df_resid - self.df_resid
         step = self._step_from(restricted)
         if vcov is None and not self.covariance.classical and self.covariance.label not in HC_KINDS:
