@@ -50,7 +50,9 @@ def test_the_fit_is_that_of_the_other_columns(model: str, vcov, data) -> None:
     assert (fit.params["x"], fit.params["C(g)[T.b]"]) == (0, 0.1)
     estimated = ["Intercept", "z", "C(g)[T.c]"]
     for name in ("params", "bse", "tvalues", "pvalues"):
-        np.testing.assert_allclose(getattr(fit, name)[estimated], getattr(other, name), rtol=ALIKE)
+        # A p-value of 1e-27 moves by the square of its statistic times what an error does.
+        rtol = 1e-6 if name == "pvalues" else ALIKE
+        np.testing.assert_allclose(getattr(fit, name)[estimated], getattr(other, name), rtol=rtol)
     covariance = fit.cov_params()
     np.testing.assert_allclose(covariance.loc[estimated, estimated], other.cov_params(), rtol=ALIKE)
     assert covariance.loc[["x", "C(g)[T.b]"]].isna().all(axis=None)
@@ -170,17 +172,13 @@ def test_nothing_is_left_to_estimate(data) -> None:
     assert "nan" in str(fit.summary())
 
 
-@pytest.mark.parametrize("options", [{"bounds": {"age": (0, None)}}, {"prior": "firth"}], ids=str)
-def test_what_would_fit_without_the_restraint_is_refused(options: dict) -> None:
-    visits = ft.datasets.visits()
-    fit = ft.fit("private ~ age + educ", visits, family="binomial", **options)
+def test_what_would_fit_without_the_prior_is_refused() -> None:
+    fit = ft.fit("private ~ age + educ", ft.datasets.visits(), family="binomial", prior="firth")
     for refit in (fit.bootstrap, fit.jackknife):
         with pytest.raises(DataError, match="fits other rows or columns by likelihood alone"):
             refit()
-    smaller = fit.update(". ~ . - educ") if "prior" in options else None
-    if smaller is not None:
-        with pytest.raises(DataError, match="a likelihood ratio test"):
-            fit.compare_lr_test(smaller)
-        with pytest.raises(DataError, match="analysis of deviance"):
-            fit.anova()
-        assert np.isfinite(fit.anova(test="Wald").to_numpy(dtype=float)).any()
+    with pytest.raises(DataError, match="a likelihood ratio test"):
+        fit.compare_lr_test(fit.update(". ~ . - educ"))
+    with pytest.raises(DataError, match="analysis of deviance"):
+        fit.anova()
+    assert np.isfinite(fit.anova(test="Wald").to_numpy(dtype=float)).any()

@@ -74,7 +74,7 @@ class Bootstraps(SolvedFit):
         >>> fit.with_vcov(resamples.vcov).bse.equals(resamples.bse)
         True
         """
-        self.refuse_restraint("bootstrap", "bounds", "prior")
+        self.refuse_restraint("bootstrap", "prior")
         refit, df, name = self._refit(cluster)
         values = resampled_coefficients(refit, draws, seed, progress)
         found = Resamples(
@@ -108,7 +108,7 @@ class Bootstraps(SolvedFit):
         >>> fit.jackknife().bse.round(3).to_dict()
         {'Intercept': 1.442, 'private': 0.248, 'age': 0.019}
         """
-        self.refuse_restraint("jackknife", "bounds", "prior")
+        self.refuse_restraint("jackknife", "prior")
         refit, df, name = self._refit(cluster)
         values = refit.leave_one_out()
         kept = ~np.isnan(self.estimated)

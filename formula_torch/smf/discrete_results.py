@@ -35,7 +35,7 @@ class DiscreteResults(Discrete, LikelihoodResults):  # type: ignore[misc]  # the
     >>> results = smf.poisson("drvisits ~ age", ft.datasets.visits()).fit()
     Optimization terminated successfully.
              Current function value: 4.684657
-             Iterations 5
+             Iterations 4
     >>> results.mle_retvals["converged"], float(results.llr.round(3))
     (True, 66.287)
     """
