@@ -27,7 +27,7 @@ from formula_torch.result.rows import Rows
 from formula_torch.result.several import SeveralFit
 from formula_torch.result.several.base import Ascent
 from formula_torch.result.several.blueprint import Blueprint
-from formula_torch.result.several.layout import Layout, layout_of, lifted
+from formula_torch.result.several.layout import Layout, layout_of, lifted, sizes_of
 from formula_torch.result.several.moments import Determined, determined, several_moments
 from formula_torch.solvers.least_squares import LeastSquares, least_squares
 from formula_torch.solvers.newton import climb
@@ -167,8 +167,14 @@ class _Maximum:
 
 
 def _maximum(blueprint: Blueprint, designs: Mapping[str, Design]) -> _Maximum:
-    """Climb, and where a predictor runs off to minus infinity take the simpler family if nothing is lost by it."""
+    """Climb, and where a predictor runs off to minus infinity take the simpler family if nothing is lost by it.
+
+    Small weights are made to be one on average, by which a climb knows its end: values are in that unit.
+    """
     model = blueprint.model(designs)
+    if (level := _level(blueprint, designs)) < 1:
+        assert model.weights is not None
+        model = replace(model, weights=model.weights / level)
     found = climb(model, model.begin())
     top = polished(model, found.theta[0].numpy())
     here = _Maximum(blueprint, model, top, found.iterations)
@@ -181,6 +187,11 @@ def _maximum(blueprint: Blueprint, designs: Mapping[str, Design]) -> _Maximum:
         if not top.value > there.top.value + BOUNDARY:
             return replace(there, iterations=there.iterations + here.iterations)
     return here
+
+
+def _level(blueprint: Blueprint, designs: Mapping[str, Design]) -> float:
+    """Unit of the weights in a climb: their mean, at most one."""
+    return min(1.0, blueprint.total / designs[""].n_rows)
 
 
 def _null(family: SeveralFamily, main: Design, total: float) -> _Maximum:
@@ -240,9 +251,14 @@ def _solved(family: SeveralFamily, problems: Mapping[str, Problem], designs: Map
     with threads_for(float(main.n_rows) * main.k**2):
         solutions = {key: least_squares(_without_response(design, main)) for key, design in designs.items()}
         coordinates = {key: solution.coordinates for key, solution in solutions.items()}
-        found, null = _maximum(Blueprint(family, coordinates, total), designs), _null(family, main, total)
+        blueprint = Blueprint(family, coordinates, total)
+        level = _level(blueprint, designs)
+        found, null = (
+            replace(m, top=m.top.times(level)) for m in (_maximum(blueprint, designs), _null(family, main, total))
+        )
         params, jacobian = _parameters(layout, family, found)
-        known = determined(found.top, jacobian, min(1.0, total / main.n_rows))
+        sizes = sizes_of(layout, found.blueprint.family, found.model.stacked, params)
+        known = determined(found.top, jacobian, level, sizes)
     return _Solved(family, main, total, layout, solutions, found, null, params, jacobian, known)
 
 

@@ -68,6 +68,8 @@ def _successes(value: Any, name: str, levels: tuple[Any, ...]) -> Response:
         return _of_trials(value, name)
     if not isinstance(value, Coded):
         return _numbers(value, name, levels)
+    if len(levels) == 1:
+        raise DataError(f"the response `{name}` is {levels[0]!r} in all rows used; a binomial model needs two levels.")
     if len(levels) != 2:
         shown = ", ".join(map(repr, levels[:4]))
         raise FormulaError(

@@ -121,6 +121,11 @@ def first_predictor(design: Design, family: GeneralizedFamily, name: str) -> Ten
     defined = eta.isfinite()
     middle = family.link.link(centre)
     if not bool(middle.isfinite()):
+        if bool((y == centre).all()):
+            raise DataError(
+                f"`{name}` is {float(centre):g} in every row, and with link={family.link.name!r} there is no estimate: "
+                "nothing varies that could be explained."
+            )
         raise DataError(
             f"the mean of `{name}` is {float(centre):g}, where the link {family.link.name!r} has no value; choose "
             "another link=."

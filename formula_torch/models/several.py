@@ -15,6 +15,7 @@ from torch import Tensor
 
 from formula_torch.design.stacked import Stacked
 from formula_torch.design.stacked_scores import StackedScores
+from formula_torch.errors import DataError
 from formula_torch.families.several import Derivatives, SeveralFamily
 
 __all__ = ["SeveralModel", "Top", "polished"]
@@ -63,6 +64,9 @@ class SeveralModel:
     def begin(self) -> Tensor:
         """The point that comes nearest to the family's beginning, shape (1, size)."""
         target = self.family.begin(self.y, self.weights)
+        if self.family.cutpoints and (offset := self.stacked.offsets[0]) is not None:
+            # Where the columns have no constant, the cutpoints take the place of an offset's mean.
+            target = target + offset.mean()
         return torch.from_numpy(self.stacked.project(target, self.weights))[None]
 
     # -- what a solver sees -----------------------------------------------------------------------
@@ -130,6 +134,10 @@ class Top:
     information: np.ndarray
     decrement: float
 
+    def times(self, level: float) -> Top:
+        """The same with all weights multiplied; the decrement stays."""
+        return Top(self.theta, self.value * level, self.gradient * level, self.information * level, self.decrement)
+
 
 def polished(model: SeveralModel, theta: np.ndarray) -> Top:
     """Take what is left of Newton's steps, which rounding hides from a search by the value.
@@ -153,6 +161,11 @@ def polished(model: SeveralModel, theta: np.ndarray) -> Top:
 
 def _top(model: SeveralModel, theta: np.ndarray) -> Top:
     value, gradient, hessian = model.stacked.derivatives(theta, model.rows)
+    if not (np.isfinite(gradient).all() and np.isfinite(hessian).all()):
+        raise DataError(
+            f"the log-likelihood of family={model.family.name!r} leaves the range of numbers; look for an offset, a "
+            "weight or a column with very large values, and rescale it."
+        )
     return Top(theta, value, gradient, -hessian, float(gradient @ _step(gradient, -hessian)))
 
 

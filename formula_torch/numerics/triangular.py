@@ -84,6 +84,10 @@ def _largest(apply: Callable[[np.ndarray], np.ndarray], k: int) -> float:
 
 def cholesky_root(gram: np.ndarray) -> Root | None:
     """Return the Cholesky root of a Gram matrix, or None where it is not positive definite."""
+    if len(gram) > EXACT_SVD:
+        # Here too numpy would wake its threads.
+        lower, failed = torch.linalg.cholesky_ex(as_tensor(gram))
+        return None if int(failed) or not bool(lower.isfinite().all()) else Root(lower.numpy().T)
     try:
         return Root(np.linalg.cholesky(gram).T)
     except np.linalg.LinAlgError:

@@ -36,6 +36,8 @@ TITLES = {
     "beta": "Beta Regression Results",
     "multinomial": "Multinomial Logit Regression Results",
 }
+# Newton's decrement below which a climb may end on its way to infinity.
+RUNNING = 1e-2
 # What a boundary means, by the predictor that is there.
 LIMITS = {
     "alpha": "there is no overdispersion: alpha is at its boundary, 0, and the counts are Poisson",
@@ -68,7 +70,7 @@ def several_warnings(
             "far they go, as where levels are separated by a column, and their errors are NaN. Drop a column or merge "
             "levels."
         )
-    elif not ascent.converged:
+    if not ascent.converged and not (lost.any() and ascent.decrement < RUNNING):
         yield ConvergenceWarning(
             f"the maximum of the likelihood was not reached (Newton's decrement is {ascent.decrement:.1e}): "
             "coefficients and errors are not to be trusted. Rescale or drop columns, or choose a simpler family."

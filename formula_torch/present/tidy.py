@@ -11,8 +11,8 @@ import pandas as pd
 from formula_torch.data import as_frame
 from formula_torch.errors import DataError, check_share
 from formula_torch.result.fit import Fit
-from formula_torch.result.glm import GlmFit
 from formula_torch.result.regression import RegressionFit
+from formula_torch.result.solved_fit import SolvedFit
 
 __all__ = ["GLOSSARY", "augment", "glance", "tidy"]
 
@@ -101,7 +101,7 @@ def glance(fit: RegressionFit) -> pd.DataFrame:
     )
 
 
-def augment(fit: RegressionFit | GlmFit, data: Any) -> pd.DataFrame:
+def augment(fit: SolvedFit, data: Any) -> pd.DataFrame:
     """One row an observation: the data, fitted values and residuals."""
     if data is None:
         fitted, resid = fit.fittedvalues, fit.resid

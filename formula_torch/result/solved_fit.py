@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from formula_torch.design import Design, RowScores
 from formula_torch.errors import DataError
@@ -122,3 +124,35 @@ class SolvedFit(PredictorFit):
         DataRemovedError
             The result no longer holds its rows.
         """
+
+    @property
+    @abstractmethod
+    def resid(self) -> pd.Series:
+        """Response less fitted values, on the user's index."""
+
+    # -- tables -----------------------------------------------------------------------------------
+
+    def tidy(self, *, conf_level: float = 0.95, exp: bool = False) -> pd.DataFrame:
+        """One row a coefficient: term, estimate, std_error, statistic, p_value, conf_low, conf_high.
+
+        Parameters
+        ----------
+        conf_level : float
+        exp : bool
+            Exponentiate estimates and interval bounds; errors stay on the log scale.
+        """
+        from formula_torch.present.tidy import tidy
+
+        return tidy(self, conf_level=conf_level, exp=exp)
+
+    def augment(self, data: Any = None) -> pd.DataFrame:
+        """Data with the columns ``fitted`` (the mean) and ``resid`` (response less mean).
+
+        Parameters
+        ----------
+        data : table, optional
+            By default the columns and rows of the fit; after the rows were removed, pass them.
+        """
+        from formula_torch.present.tidy import augment
+
+        return augment(self, data)

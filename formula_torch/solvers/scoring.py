@@ -114,11 +114,16 @@ class _Place:
 
 
 def _begun(design: Design, kernel: Kernel, eta: Tensor) -> _Place:
-    """Begin by least squares of the working response at a linear predictor."""
+    """Begin by least squares of the working response at a linear predictor; raise where that is out of range."""
     first = least_squares(working(design, kernel, eta))
     at = first.coordinates
     standard = at.standardised(design)
     beta, here = _defined(standard, kernel, at.standardised_params(first.params), eta)
+    if not math.isfinite(here.loss):
+        raise DataError(
+            "no coefficients were found for which every row has a mean in the range of the family: add a constant, "
+            "take a link= that keeps means in range, or look for columns with very large values."
+        )
     return _Place(standard, at, first.kept, beta, here)
 
 
@@ -129,10 +134,11 @@ def _sampled(design: Design, kernel: Kernel, start: Start) -> _Place | None:
     part = design.thinned(STRIDE)
     try:
         begin = start(part)
+        place = _sampled(part, kernel, start) or _begun(part, kernel, begin)
     except DataError:
         # Of rare events a sample may have none.
         return None
-    found = _climbed(part, kernel, _sampled(part, kernel, start) or _begun(part, kernel, begin))
+    found = _climbed(part, kernel, place)
     if not found.converged or found.solution.rank < design.k or not _informative(part, kernel, found, begin):
         return None
     at = found.solution.coordinates

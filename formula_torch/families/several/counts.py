@@ -40,8 +40,8 @@ class _Counts(Numeric):
     exponential = True
 
     def refuse(self, y: Tensor) -> str:
-        """Negative numbers are no counts."""
-        return refuse_negative(y)
+        """Negative numbers are no counts, and of zeros alone the mean has no logarithm."""
+        return refuse_negative(y) or ("" if bool((y > 0).any()) else "is zero in every row.")
 
     def doubt(self, y: Tensor) -> str:
         """Fractions are no counts, but have a quasi-likelihood."""

@@ -97,7 +97,9 @@ class Beta(Numeric):
         """Shares strictly between 0 and 1."""
         bad = (y <= 0) | (y >= 1)
         if not bad.any():
-            return ""
+            # Of one value the likelihood is highest at a precision without end.
+            same = len(y) > 1 and bool((y == y[0]).all())
+            return f"is {float(y[0]):g} in every row: there is no precision to estimate." if same else ""
         return f"does not lie strictly between 0 and 1 in {rows_of(y, bad)}; beta regression has no zeros and ones."
 
     def doubt(self, y: Tensor) -> str:  # noqa: ARG002 - one signature

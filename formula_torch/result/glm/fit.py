@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -95,33 +95,8 @@ class GlmFit(GlmPlots, DevianceTables, GlmResampling):
 
         return glm_summary(self, alpha=alpha, xname=xname, yname=yname, title=title, stars=stars, exp=exp)
 
-    def tidy(self, *, conf_level: float = 0.95, exp: bool = False) -> pd.DataFrame:
-        """One row a coefficient: term, estimate, std_error, statistic, p_value, conf_low, conf_high.
-
-        Parameters
-        ----------
-        conf_level : float
-        exp : bool
-            Exponentiate estimates and interval bounds; errors stay on the log scale.
-        """
-        from formula_torch.present.tidy import tidy
-
-        return tidy(self, conf_level=conf_level, exp=exp)
-
     def glance(self) -> pd.DataFrame:
         """One row of statistics of the whole fit."""
         from formula_torch.present.glm import glance
 
         return glance(self)
-
-    def augment(self, data: Any = None) -> pd.DataFrame:
-        """Data with the columns ``fitted`` (the mean) and ``resid`` (response less mean).
-
-        Parameters
-        ----------
-        data : table, optional
-            By default the columns and rows of the fit; after the rows were removed, pass them.
-        """
-        from formula_torch.present.tidy import augment
-
-        return augment(self, data)

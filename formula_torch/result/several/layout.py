@@ -10,7 +10,7 @@ import numpy as np
 from formula_torch.design.stacked import Stacked
 from formula_torch.families.several import Predictor, SeveralFamily
 
-__all__ = ["Layout", "key_of", "layout_of", "lifted"]
+__all__ = ["Layout", "key_of", "layout_of", "lifted", "sizes_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +94,25 @@ def _own_names(predictor: Predictor, names: Mapping[str, tuple[str, ...]]) -> li
         return [predictor.prefix + name for name in names[key]]
     alone = predictor.positive or predictor.takes == "constant"
     return [predictor.name if alone else f"{predictor.prefix}Intercept"]
+
+
+def sizes_of(layout: Layout, family: SeveralFamily, stacked: Stacked, params: np.ndarray) -> np.ndarray:
+    """Units of theta, shape (size,): one, but of the logarithm of a number below one that number.
+
+    Parameters
+    ----------
+    layout : Layout
+    family : SeveralFamily
+        That of `stacked`, whose predictors are among those of the layout.
+    stacked : Stacked
+    params : array, shape (P,)
+    """
+    sizes = np.ones(stacked.size)
+    for predictor, block in zip(family.predictors, stacked.blocks, strict=True):
+        own = layout.columns[predictor.name]
+        if layout.positive[own].all():
+            sizes[block] = min(1.0, float(params[own[0]]))
+    return sizes
 
 
 def lifted(layout: Layout, family: SeveralFamily, stacked: Stacked) -> np.ndarray:

@@ -50,7 +50,7 @@ class Determined:
     least: float
 
 
-def determined(top: Top, jacobian: np.ndarray, unit: float) -> Determined:
+def determined(top: Top, jacobian: np.ndarray, unit: float, sizes: np.ndarray) -> Determined:
     """Tell directions with information from those without.
 
     Parameters
@@ -60,14 +60,18 @@ def determined(top: Top, jacobian: np.ndarray, unit: float) -> Determined:
         Derivatives of the parameters in theta; NaN rows where aliased.
     unit : float
         Mean weight of a row, by which information is measured.
+    sizes : array, shape (size,)
+        Units of theta in which a change of one is large: of the logarithm of a dispersion that dispersion, where it
+        is small. Near its boundary it is known, and its logarithm is not.
     """
-    values, vectors = (x.numpy() for x in torch.linalg.eigh(torch.from_numpy(top.information)))
+    information = top.information / sizes / sizes[:, None]
+    values, vectors = (x.numpy() for x in torch.linalg.eigh(torch.from_numpy(information)))
     known = values > LEAST_INFORMATION * unit
     aliased = np.isnan(jacobian).any(axis=1)
-    moves = np.nan_to_num(jacobian) @ vectors
+    moves = np.nan_to_num(jacobian) / sizes @ vectors
     share = np.abs(moves[:, ~known]) > MOVED * np.linalg.norm(moves, axis=1)[:, None]
     lost = share.any(axis=1) & ~aliased
-    whiten = vectors[:, known] / np.sqrt(values[known])
+    whiten = vectors[:, known] / np.sqrt(values[known]) / sizes[:, None]
     if not known.any():
         # A direction of nothing, to carry the NaN.
         whiten = np.zeros((len(values), 1))
