@@ -251,4 +251,9 @@ def resolve_generalized(family: Distribution | GeneralizedFamily | str, link: Li
             known = ", ".join(map(repr, DISTRIBUTIONS))
             raise ValueError(f"family={family!r} is not known; use one of {known}.")
         family = DISTRIBUTIONS[family]
+    if not isinstance(family, Distribution):
+        raise ValueError(
+            f"family={family!r} is neither a name nor a family of ft.families; known names are "
+            f"{', '.join(map(repr, DISTRIBUTIONS))}."
+        )
     return GeneralizedFamily(family, resolve_link(family.link if link is None else link))

@@ -90,7 +90,7 @@ def solve_glm(
     model = GlmModel.of(design, family, weights_type)
     box = None if bounds is None else Box.of(bounds, design.names)
     found = _climbed(design, family, name, box, prior)
-    separated = separation(design, family, found) if box is None and prior is None else None
+    separated = separation(design, family, found) if prior is None and not found.solution.held else None
     lost = np.zeros(design.k, dtype=bool)
     if separated is not None:
         lost[separated.positions] = True

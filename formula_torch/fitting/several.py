@@ -248,7 +248,8 @@ def _solved(family: SeveralFamily, problems: Mapping[str, Problem], designs: Map
         raise DataError(f"`{problems[''].recipe.response_name}` {message}")
     total = float(main.n_rows) if main.weights is None else float(main.weights.sum())
     layout = layout_of(family, {key: p.design.names for key, p in problems.items()}, main.constant)
-    with threads_for(float(main.n_rows) * main.k**2):
+    # On its way a climb may leave the range of numbers, and comes back.
+    with threads_for(float(main.n_rows) * main.k**2), np.errstate(all="ignore"):
         solutions = {key: least_squares(_without_response(design, main)) for key, design in designs.items()}
         coordinates = {key: solution.coordinates for key, solution in solutions.items()}
         blueprint = Blueprint(family, coordinates, total)
