@@ -131,6 +131,8 @@ def fit(
         A term is lost, or no degrees of freedom are left.
     ConvergenceWarning
         A maximum was not reached, or lies at the edge of what is possible.
+    SeparationWarning
+        The response is separated: estimates are infinite, and their errors NaN.
 
     Examples
     --------
