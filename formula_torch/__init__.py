@@ -12,12 +12,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from formula_torch import datasets, errors, families
+    from formula_torch import datasets, errors, families, solvers
     from formula_torch.api import fit
     from formula_torch.inference import vcov
     from formula_torch.inference.multiplicity import adjust_pvalues
+    from formula_torch.models.network import Network
     from formula_torch.present.plots.coefficients import plot_coefficients
-    from formula_torch.result import Fit, GlmFit, RegressionFit, SeveralFit, TrajectoryFit
+    from formula_torch.result import Fit, GlmFit, NetworkFit, RegressionFit, SeveralFit, TrajectoryFit
     from formula_torch.result.anova import anova
     from formula_torch.select import compare
     from formula_torch.trajectories import select_groups, traj
@@ -27,6 +28,8 @@ __version__ = "0.1.0"
 __all__ = [
     "Fit",
     "GlmFit",
+    "Network",
+    "NetworkFit",
     "RegressionFit",
     "SeveralFit",
     "TrajectoryFit",
@@ -40,6 +43,7 @@ __all__ = [
     "fit",
     "plot_coefficients",
     "select_groups",
+    "solvers",
     "traj",
     "vcov",
 ]
@@ -54,6 +58,8 @@ _HOME = {
     "anova": "formula_torch.result.anova",
     "compare": "formula_torch.select",
     "fit": "formula_torch.api",
+    "Network": "formula_torch.models.network",
+    "NetworkFit": "formula_torch.result",
     "select_groups": "formula_torch.trajectories",
     "traj": "formula_torch.trajectories",
     "plot_coefficients": "formula_torch.present.plots.coefficients",
@@ -62,6 +68,7 @@ _MODULES = {
     "datasets": "formula_torch.datasets",
     "errors": "formula_torch.errors",
     "families": "formula_torch.families",
+    "solvers": "formula_torch.solvers",
     "vcov": "formula_torch.inference.vcov",
 }
 

@@ -13,6 +13,7 @@ from formula_torch.fitting import Asked, regress
 from formula_torch.fitting.asked import ENGINES
 from formula_torch.formula.calls import read_call, verb_of
 from formula_torch.result.glm import GlmFit
+from formula_torch.result.network import NetworkFit
 from formula_torch.result.regression import RegressionFit
 from formula_torch.result.several import SeveralFit
 from formula_torch.result.trajectory import TrajectoryFit
@@ -40,12 +41,16 @@ def fit(
     use_t: bool | None = None,
     bounds: Mapping[str, Any] | None = None,
     prior: str | None = None,
+    solver: Any = "auto",
+    network: Any = None,
+    seed: int = 0,
+    progress: bool | None = None,
     engine: str = "torch",
     device: str = "auto",
     na_action: str = "drop",
     subset: Any = None,
     functions: Mapping[str, Callable[..., Any]] | None = None,
-) -> RegressionFit | GlmFit | SeveralFit:
+) -> RegressionFit | GlmFit | SeveralFit | NetworkFit:
     """Fit a regression given as an R-style formula: linear, or a generalised linear model.
 
     Without a family, minimises sum_i w_i (y_i - o_i - x_i'b)^2 exactly (closed form), with as many digits as the
@@ -97,6 +102,15 @@ def fit(
         those of the others hold given that it is there.
     prior : {"firth"}, optional
         Jeffreys' prior, by which estimates are finite where the response is separated (binomial and Poisson).
+    solver : {"auto", "sgd", "adam", "lbfgs"} or value, optional
+        ``"auto"`` is exact. Else the coefficients are reached by descent, as ``ft.solvers.Adam(lr=0.01, epochs=300,
+        batch_size=32)`` says; the summary tells how far from the exact solution that stopped.
+    network : Network or torch.nn.Module, optional
+        A network of the columns in place of the linear predictor: ``ft.Network(hidden=(10, 20), activation="relu")``.
+    seed : int
+        Of what a descent draws at random.
+    progress : bool, optional
+        A bar with the loss; by default in a terminal, where it takes more than two seconds.
     engine : {"torch"}
     device : {"auto", "cpu", "cuda"}
         ``"auto"`` uses CUDA where there is one and the problem is large.
@@ -110,9 +124,9 @@ def fit(
 
     Returns
     -------
-    RegressionFit, GlmFit or SeveralFit
+    RegressionFit, GlmFit, SeveralFit or NetworkFit
         GlmFit with a family (unless that is the normal with its identity link), SeveralFit where that has further
-        parameters; a TrajectoryFit where the text is that of a trajectory model.
+        parameters; NetworkFit with a network; a TrajectoryFit where the text is that of a trajectory model.
 
     Raises
     ------
@@ -154,6 +168,10 @@ def fit(
         use_t=use_t,
         bounds=bounds,
         prior=prior,
+        solver=solver,
+        network=network,
+        seed=seed,
+        progress=progress,
         engine=engine,
         device=device,
         na_action=na_action,

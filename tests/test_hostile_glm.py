@@ -64,7 +64,7 @@ def rows() -> pd.DataFrame:
             "yes": (draw.random(n) < 1 / (1 + np.exp(-x))).astype(int),
             "amount": draw.gamma(2, mean / 2),
             "share": draw.beta(2, 3, n),
-            "level": draw.choice(["high", "low", "mid"], n),
+            "level": pd.Categorical(draw.choice(["high", "low", "mid"], n), ordered=True),
             "w": draw.integers(1, 4, n),
         }
     )

@@ -53,7 +53,7 @@ def fitted(formula: str, data: pd.DataFrame, family: str, **options):
 def test_level_of_zeros_loses_its_error_and_nothing_else_does(family: str, y: str, link: str, vcov, data) -> None:
     fit, message = fitted(f"{y} ~ g + x", data, family, link=link, vcov=vcov)
     assert message.startswith(f"`{y}` is 0 in all {(data.g == 'c').sum()} rows of `g[T.c]`: its estimate is infinite")
-    assert message.endswith("prior='firth' gives finite estimates.")
+    assert message.endswith("ft.fit(..., prior='firth') gives finite estimates.")
     named = ["g[T.c]"]
     for column in (fit.bse, fit.pvalues, fit.conf_int()[0], fit.tvalues):
         assert column.index[column.isna()].tolist() == named

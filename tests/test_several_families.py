@@ -11,6 +11,7 @@ import torch
 from scipy import special, stats
 from torch import Tensor
 
+from formula_torch.families.by_count import log_factorial
 from formula_torch.families.links import LINKS
 from formula_torch.families.several import (
     SEVERAL,
@@ -25,7 +26,7 @@ from formula_torch.families.several import (
     resolve_several,
     zero_inflated,
 )
-from formula_torch.families.several.gamma_ratio import LARGE, gamma_ratio, log_factorial, trigamma
+from formula_torch.families.several.gamma_ratio import LARGE, gamma_ratio, trigamma
 
 LABELS = ("low", "middle", "high", "top")
 FAMILIES: dict[str, SeveralFamily] = {

@@ -67,6 +67,18 @@ class Coordinates:
             lift[self.constant] -= self.shifts[self.kept] @ lift[self.kept]
         return lift
 
+    @property
+    def inverse_gram(self) -> np.ndarray:
+        """Inverse information of the kept columns of x, shape (rank, rank): the constant's takes up the shifts."""
+        scales, shifts = self.scales[self.kept], self.shifts[self.kept]
+        moved = self.root.inverse_gram * scales
+        moved *= scales[:, None]
+        if self.constant is not None:
+            c = self.kept.index(self.constant)
+            moved[c] -= shifts @ moved
+            moved[:, c] -= moved @ shifts
+        return moved
+
     def standardised_params(self, params: np.ndarray) -> np.ndarray:
         """Coefficients of x to those of (x - shifts) scales, zero where aliased, shape (k,)."""
         moved = np.nan_to_num(params) / self.scales
@@ -82,9 +94,20 @@ class Coordinates:
             moved += np.outer(self.root.r[:, self.kept.index(self.constant)], self.shifts[self.kept])
         return moved
 
+    @property
+    def raw_lengths(self) -> np.ndarray:
+        """Lengths of the columns of `raw_root`, shape (rank,)."""
+        squares, shifts = (self.root.lengths / self.scales[self.kept]) ** 2, self.shifts[self.kept]
+        if self.constant is not None:
+            one = np.zeros(self.rank)
+            one[c := self.kept.index(self.constant)] = 1.0
+            products = self.root.product(one)
+            squares = squares + shifts * (2 * products / self.scales[self.kept] + shifts * products[c])
+        return np.sqrt(squares.clip(min=0.0))
+
     def reweighted(self, unit: float) -> Coordinates:
         """Return the coordinates for weights times `unit`."""
-        return self if unit == 1 else replace(self, root=Root(self.root.r * math.sqrt(unit)))
+        return self if unit == 1 else replace(self, root=self.root.scaled(math.sqrt(unit)))
 
     def standardised(self, design: Design) -> Design:
         """Shift and scale the columns of `design`."""

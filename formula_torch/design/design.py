@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -23,8 +25,8 @@ from formula_torch.design.batch import Batch
 from formula_torch.design.blocks import Bases, FactorBlock, NumericBlock
 from formula_torch.design.gram import GramSums
 from formula_torch.errors import DataError
-from formula_torch.numerics.arrays import threads_for
 from formula_torch.numerics.double_double import DoubleDouble
+from formula_torch.numerics.threads import over_rows, threads_for
 
 __all__ = ["BATCH_ROWS", "Design"]
 
@@ -33,6 +35,7 @@ BATCH_ROWS = 65_536
 # A dense matrix above this size is refused before it is allocated.
 DENSE_LIMIT_BYTES = 4 * 2**30
 
+T = TypeVar("T")
 Extra = Callable[[slice], Sequence[Tensor]]
 
 
@@ -65,6 +68,11 @@ class Design:
     def k(self) -> int:
         """Number of columns, aliased ones included."""
         return len(self.names)
+
+    @property
+    def work(self) -> float:
+        """Products of a pass over the rows, a factor counting as a column, or those of a root of k x k numbers."""
+        return max(self.n_rows * float(len(self.numeric.products) + len(self.factors)) ** 2, self.k**3 / 3)
 
     @property
     def response(self) -> Tensor:
@@ -121,6 +129,22 @@ class Design:
             offset=part(self.offset),
         )
 
+    def taken(self, order: Tensor) -> Design:
+        """Return the design of some rows in some order, given by their positions; a copy of them."""
+
+        def part(x: Tensor | None) -> Tensor | None:
+            return None if x is None else x[order]
+
+        return replace(
+            self,
+            n_rows=len(order),
+            bases=tuple(base[order] for base in self.bases),
+            factors=tuple(replace(f, codes=f.codes[order]) for f in self.factors),
+            y=part(self.y),
+            weights=part(self.weights),
+            offset=part(self.offset),
+        )
+
     def to(self, device: torch.device) -> Design:
         """Move every array to `device`."""
         if device == self.device:
@@ -152,13 +176,24 @@ class Design:
 
     # -- products -------------------------------------------------------------------------------
 
-    def formed(self, extra: Extra | None = None, n_extra: int = 0) -> Iterator[tuple[slice, Batch]]:
+    def over_rows(self, each: Callable[[slice], T]) -> list[T]:
+        """Call a function with ranges of rows, one a core, and list what it returns in their order.
+
+        Sums of k^2 numbers each are not worth it where the rows are fewer.
+        """
+        return over_rows(self.n_rows, each, self.device) if self.k**2 < self.n_rows else [each(slice(0, self.n_rows))]
+
+    def formed(
+        self, extra: Extra | None = None, n_extra: int = 0, within: slice | None = None
+    ) -> Iterator[tuple[slice, Batch]]:
         """Write out block after block of rows, each into the same memory (fresh pages cost more than the sums).
 
         Parameters
         ----------
         extra : callable, optional
             From a slice of rows to further columns to carry along, `n_extra` of them.
+        within : slice, optional
+            The rows to write out; all by default.
 
         Yields
         ------
@@ -168,8 +203,8 @@ class Design:
         """
         height = len(self.numeric.products) + n_extra
         scratch = self.empty(height, min(BATCH_ROWS, self.n_rows))
-        start = 0
-        for part in self.batches():
+        start = 0 if within is None else within.start
+        for part in (self if within is None else self.rows(within.start, within.stop)).batches():
             rows = slice(start, start + part.n_rows)
             more = extra(rows) if extra else ()
             yield rows, Batch(self.k, part.bases, part.numeric, part.factors, scratch[:, : part.n_rows], more)
@@ -183,9 +218,13 @@ class Design:
     def matvec(self, beta: np.ndarray) -> Tensor:
         """X @ beta, shape (n,); NaN where a level is missing."""
         out = self.empty(self.n_rows)
-        with threads_for(float(self.n_rows) * self.k**2):
-            for rows, batch in self.formed():
+
+        def fill(within: slice) -> None:
+            for rows, batch in self.formed(within=within):
                 out[rows] = batch.matvec(beta)
+
+        with threads_for(self.work):
+            self.over_rows(fill)
         return out
 
     def linear_predictor(self, beta: np.ndarray) -> Tensor:
@@ -215,10 +254,14 @@ class Design:
         array, shape (k + n_extra, k + n_extra)
         """
         refuse_large(self.k, self.k, "the cross-product matrix")
-        sums = GramSums(self.k, self.numeric, self.factors, n_extra)
-        for rows, batch in self.formed(extra, n_extra):
-            sums.add(batch, None if self.weights is None else self.weights[rows])
-        return sums.assemble()
+
+        def part(within: slice) -> np.ndarray:
+            sums = GramSums(self.k, self.numeric, self.factors, n_extra)
+            for rows, batch in self.formed(extra, n_extra, within):
+                sums.add(batch, None if self.weights is None else self.weights[rows])
+            return sums.assemble()
+
+        return reduce(np.add, self.over_rows(part))
 
     def block(self) -> Tensor:
         """Return these rows as a dense array, shape (k, rows); meant for one batch."""

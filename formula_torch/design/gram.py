@@ -67,8 +67,7 @@ class GramSums:
             cross = f.coding.collect(_to_numpy(self.by_cell[i]))
             _place(gram, self.columns, f.columns, cross)
             for j in range(i + 1):
-                g = self.factors[j]
-                _place(gram, f.columns, g.columns, _coded(f, g, _to_numpy(self.tables[i, j])))
+                _place_coded(gram, f, self.factors[j], _to_numpy(self.tables[i, j]))
         return gram
 
 
@@ -77,17 +76,18 @@ def _place(gram: np.ndarray, rows: np.ndarray, columns: np.ndarray, cross: np.nd
     gram[np.ix_(columns, rows)] = cross.T
 
 
-def _coded(f: FactorBlock, g: FactorBlock, sums: np.ndarray) -> np.ndarray:
-    """Sums by (pairs of) cells to the cross product of two blocks, shape (m_f, m_g)."""
+def _place_coded(gram: np.ndarray, f: FactorBlock, g: FactorBlock, sums: np.ndarray) -> None:
+    """Turn sums by (pairs of) cells into the cross product of two blocks."""
     if f.cells != g.cells:
         table = sums.reshape(f.coding.n_cells, g.coding.n_cells)
-        return f.coding.collect(g.coding.collect(table).T).T
-    if f.coding.kept is not None and g.coding.kept is not None:
+        _place(gram, f.columns, g.columns, f.coding.collect(g.coding.collect(table).T).T)
+    elif f.coding.kept is not None and g.coding.kept is not None:
+        # Cells are orthogonal: next to a table of the levels of one factor by themselves this is nothing.
         common, rows, columns = np.intersect1d(f.coding.kept, g.coding.kept, return_indices=True)
-        cross = np.zeros((f.coding.width, g.coding.width))
-        cross[rows, columns] = sums[common]
-        return cross
-    return f.coding.table().T @ (sums[:, None] * g.coding.table())
+        gram[f.columns[rows], g.columns[columns]] = sums[common]
+        gram[g.columns[columns], f.columns[rows]] = sums[common]
+    else:
+        _place(gram, f.columns, g.columns, f.coding.table().T @ (sums[:, None] * g.coding.table()))
 
 
 def _to_numpy(x: Tensor | float) -> np.ndarray:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import Protocol
 
 import numpy as np
@@ -21,7 +21,8 @@ from formula_torch.design.batch import Batch
 from formula_torch.design.coordinates import Coordinates
 from formula_torch.design.design import Design, refuse_large
 from formula_torch.design.gram import GramSums
-from formula_torch.numerics.arrays import as_tensor, segment_sum, threads_for
+from formula_torch.numerics.arrays import as_tensor, segment_sum
+from formula_torch.numerics.threads import threads_for
 
 __all__ = ["RowScores", "Slopes"]
 
@@ -86,11 +87,16 @@ class RowScores:
         if self.coordinates.condition > GRAM_CONDITION:
             return self._whitened_outer(m)
         refuse_large(self._design.k, self._design.k, "the cross-product matrix of scores")
-        sums = GramSums(self._design.k, self._design.numeric, self._design.factors, 0)
-        with self._threads():
-            for rows, batch in self._design.formed():
+        design = self._design
+
+        def part(within: slice) -> np.ndarray:
+            sums = GramSums(design.k, design.numeric, design.factors, 0)
+            for rows, batch in design.formed(within=within):
                 sums.add(batch, self._squares(rows, batch, m))
-        return whiten.T @ sums.assemble() @ whiten
+            return sums.assemble()
+
+        with self._threads():
+            return whiten.T @ reduce(np.add, design.over_rows(part)) @ whiten
 
     def _squares(self, rows: slice, batch: Batch, multiplier: Tensor | None) -> Tensor:
         d = self.slopes(rows, batch)
@@ -225,4 +231,4 @@ class RowScores:
         return as_tensor(values, self._design.device)
 
     def _threads(self) -> AbstractContextManager[None]:
-        return threads_for(float(self._design.n_rows) * self._design.k**2)
+        return threads_for(self._design.work)

@@ -24,7 +24,7 @@ from torch import Tensor
 from formula_torch.design.batch import Batch
 from formula_torch.design.pair_sums import Key, PairSums, design_of
 from formula_torch.design.parts import Part
-from formula_torch.numerics.arrays import threads_for
+from formula_torch.numerics.threads import threads_for
 
 __all__ = ["Kernel", "RowDerivatives", "Stacked"]
 

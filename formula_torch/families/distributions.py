@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from formula_torch.families.by_count import by_count
 from formula_torch.families.support import (
     doubt_counts,
     no_doubt,
@@ -122,7 +123,7 @@ def _normal_saturated(y: Tensor, phi: Tensor, w: Tensor) -> Tensor:  # noqa: ARG
 
 
 def _poisson_saturated(y: Tensor, phi: Tensor, w: Tensor) -> Tensor:  # noqa: ARG001
-    return w * (torch.xlogy(y, y) - y - torch.lgamma(y + 1))
+    return w * by_count(lambda counts: torch.xlogy(counts, counts) - counts - torch.lgamma(counts + 1), y)
 
 
 def _binomial_saturated(y: Tensor, phi: Tensor, w: Tensor) -> Tensor:  # noqa: ARG001

@@ -144,8 +144,8 @@ class GeneralizedFamily:
             # Where the mean is at an end of its range the residual is zero before the variance is.
             rest = y - self.link.mean(eta)
             return torch.where(rest == 0, 0.0, rest**2 * torch.exp(-t.log_mean(eta) - t.log_rest(eta)))
-        mu = self.link.mean(eta)
-        return (y - mu) ** 2 / self.distribution.variance(mu)
+        mu = self._settled(self.link.mean(eta))
+        return torch.where(y == mu, 0.0, (y - mu) ** 2 / self.distribution.variance(mu))
 
     def loglik(self, y: Tensor, eta: Tensor, phi: float | Tensor, w: Tensor) -> Tensor:
         """Log-likelihood of rows of weight w; NaN where there is none.
@@ -178,13 +178,18 @@ class GeneralizedFamily:
         """
         if self.canonical and (fused := FUSED.get(self.link.name)) is not None:
             return fused(y, eta)
-        return self.deviance(y, eta) / 2, self.score(y, eta), self.information(eta)
+        if self._tails is None:
+            # A climb stays inside, where there is information.
+            loss = self.distribution.deviance(y, self._within(self.link.mean(eta)))
+        else:
+            loss = self.deviance(y, eta)
+        return loss / 2, self.score(y, eta), self.information(eta)
 
     def deviance(self, y: Tensor, eta: Tensor) -> Tensor:
-        """Unit deviances of rows; NaN where the mean leaves its range."""
+        """Unit deviances of rows, their limits at the ends of the mean's range; NaN where the mean leaves it."""
         if (t := self._tails) is None:
-            return self.distribution.deviance(y, self._within(self.link.mean(eta)))
-        if self.canonical:
+            return self.distribution.deviance(y, self._settled(self.link.mean(eta)))
+        if self.canonical and bool(eta.isfinite().all()):
             return 2 * (entropy(y) - t.log_rest(eta) - y * eta)
         return 2 * (entropy(y) - _times(y, t.log_mean(eta)) - _times(1 - y, t.log_rest(eta)))
 
@@ -201,6 +206,15 @@ class GeneralizedFamily:
         # Beyond its range a deviance need not be: of a count of zero it would go on falling.
         low, high = self.distribution.lowest, self.distribution.highest
         return mu if low == -math.inf else torch.where((mu > low) & (mu < high), mu, math.nan)
+
+    def _settled(self, mu: Tensor) -> Tensor:
+        """Means within their range, its ends included: those beyond by rounding are at an end, and others NaN."""
+        low, high = self.distribution.lowest, self.distribution.highest
+        if low == -math.inf or bool(((mu > low) & (mu < high)).all()):
+            return mu
+        rounding = AT_EDGE * (1.0 if self.distribution.of_shares else mu.abs().mean())
+        near = (mu >= low - rounding) & (mu <= high + rounding)
+        return torch.where(near, mu.clamp(low, high), math.nan)
 
 
 def _times(share: Tensor, logarithm: Tensor) -> Tensor:

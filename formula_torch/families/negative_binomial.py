@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from formula_torch.families.by_count import log_factorial
 from formula_torch.families.distributions import DISTRIBUTIONS, Distribution, x_log_ratio
-from formula_torch.families.several.gamma_ratio import gamma_ratio, log_factorial
+from formula_torch.families.several.gamma_ratio import gamma_ratio
 
 __all__ = ["negative_binomial"]
 

@@ -6,19 +6,26 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from torch.nn import Module
+
 from formula_torch.errors import check_known
 from formula_torch.families.distributions import DISTRIBUTIONS
 from formula_torch.families.generalized import GeneralizedFamily, resolve_generalized
 from formula_torch.families.several import SEVERAL, SeveralFamily, is_several, resolve_several
+from formula_torch.fitting.descent import Descending
 from formula_torch.fitting.further import further_formulas
 from formula_torch.inference.moments import Estimator
 from formula_torch.inference.vcov import resolve_vcov
 from formula_torch.models.linear import WEIGHTS_TYPES
+from formula_torch.models.network import Network
+from formula_torch.solvers.descent import LBFGS, resolve_descent
 
 __all__ = ["ENGINES", "Asked", "Resolved", "resolve"]
 
 ENGINES = ("torch",)
 PRIORS = (None, "firth")
+# A network's descent finds the valley, and Levenberg and Marquardt's method its ground, where errors hold.
+USUAL, FINISH = LBFGS(epochs=200), 100
 DEFAULT_VCOV = {"analytic": "iid", "frequency": "iid", "sampling": "robust"}
 
 
@@ -38,6 +45,10 @@ class Asked:
     use_t: bool | None = None
     bounds: Mapping[str, Any] | None = None
     prior: str | None = None
+    solver: Any = "auto"
+    network: Any = None
+    seed: int = 0
+    progress: bool | None = None
     engine: str = "torch"
     device: str = "auto"
     na_action: str = "drop"
@@ -56,11 +67,16 @@ class Resolved:
     estimator : Estimator
     further : dict
         Predictor to a formula of its own.
+    descending : Descending or None
+        None for the exact solution.
+    network : Network or None
     """
 
     family: GeneralizedFamily | SeveralFamily | None
     estimator: Estimator
     further: dict[str, str]
+    descending: Descending | None = None
+    network: Network | None = None
 
     @property
     def reading(self) -> str:
@@ -93,7 +109,32 @@ def resolve(asked: Asked) -> Resolved:
     family = _generalized(asked)
     if asked.exposure is not None and (family is None or not family.exponential):
         raise ValueError("exposure= multiplies the mean, and needs a log link; see offset=.")
-    return Resolved(family, estimator, {})
+    network = _network(asked)
+    return Resolved(family, estimator, {}, _descending(asked, network), network)
+
+
+def _network(asked: Asked) -> Network | None:
+    """Read a network: a value, or a module.
+
+    Raises
+    ------
+    ValueError
+        It is neither.
+    """
+    if asked.network is None or isinstance(asked.network, Network):
+        return asked.network
+    if isinstance(asked.network, Module):
+        return Network(module=asked.network)
+    raise ValueError(f"network={asked.network!r} is not known; use ft.Network(hidden=(10,)) or a torch.nn.Module.")
+
+
+def _descending(asked: Asked, network: Network | None) -> Descending | None:
+    if isinstance(asked.solver, str) and asked.solver == "auto":
+        return None if network is None else Descending(USUAL, asked.seed, asked.progress, FINISH)
+    method = resolve_descent(asked.solver)
+    if asked.bounds is not None or asked.prior is not None:
+        raise ValueError("solver= and network= descend without bounds= and prior=: leave out one or the other.")
+    return Descending(method, asked.seed, asked.progress)
 
 
 def _generalized(asked: Asked) -> GeneralizedFamily | None:
@@ -114,7 +155,12 @@ def _generalized(asked: Asked) -> GeneralizedFamily | None:
 
 def _several(asked: Asked, estimator: Estimator) -> Resolved:
     family = resolve_several(asked.family, asked.link)
-    refused = {"bounds": asked.bounds, "prior": asked.prior}
+    refused = {
+        "bounds": asked.bounds,
+        "prior": asked.prior,
+        "network": asked.network,
+        "solver": None if asked.solver == "auto" else asked.solver,
+    }
     if named := [f"{what}=" for what, given in refused.items() if given is not None]:
         raise ValueError(f"{' and '.join(named)} is for models of one linear predictor; {family.name} has several.")
     if asked.exposure is not None and not family.exponential:

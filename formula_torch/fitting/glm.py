@@ -17,6 +17,8 @@ from formula_torch.design import Design
 from formula_torch.design.auxiliary import constant_alone
 from formula_torch.errors import DataError, FormulaTorchWarning
 from formula_torch.families.generalized import GeneralizedFamily
+from formula_torch.families.support import doubt_successes
+from formula_torch.fitting.descent import Descending, moved, with_trace
 from formula_torch.formula.learn import Problem
 from formula_torch.inference.moments import Estimator
 from formula_torch.inference.vcov import estimate
@@ -28,6 +30,7 @@ from formula_torch.present.messages import (
     design_notes,
     edge_warning,
     fit_warnings,
+    offset_trouble,
     separation_warnings,
 )
 from formula_torch.result.call import Call
@@ -38,7 +41,7 @@ from formula_torch.result.new_rows import as_kept
 from formula_torch.result.rows import Rows
 from formula_torch.solvers.bounded_scoring import bounded_scored
 from formula_torch.solvers.box import Box
-from formula_torch.solvers.held import moved_to_offset
+from formula_torch.solvers.held import freed, moved_to_offset, spread
 from formula_torch.solvers.penalised import jeffreys, jeffreys_penalty
 from formula_torch.solvers.scoring import Scored, scored
 from formula_torch.solvers.separation import Separation, separation
@@ -59,6 +62,7 @@ def solve_glm(
     weights_type: str = "analytic",
     bounds: Mapping[str, Any] | None = None,
     prior: str | None = None,
+    descending: Descending | None = None,
     depth: int = 3,
 ) -> GlmFit:
     """Fit a generalised linear model whose formula has met its data, and warn of what the user must know.
@@ -75,6 +79,8 @@ def solve_glm(
     weights_type : {"analytic", "frequency", "sampling"}
     bounds : dict of str to (low, high), optional
     prior : {"firth"}, optional
+    descending : Descending, optional
+        How to reach the coefficients, in place of Fisher's scoring.
     depth : int
         Frames from here to the user's, whom warnings are to name.
 
@@ -90,10 +96,15 @@ def solve_glm(
     model = GlmModel.of(design, family, weights_type)
     box = None if bounds is None else Box.of(bounds, design.names)
     found = _climbed(design, family, name, box, prior)
-    separated = separation(design, family, found) if prior is None and not found.solution.held else None
+    separated = _separation(design, family, found) if prior is None else None
     lost = np.zeros(design.k, dtype=bool)
+    receding = np.zeros((0, design.k)) if separated is None else separated.basis
     if separated is not None:
         lost[separated.positions] = True
+    exact, trace = found.params, None
+    if descending is not None:
+        params, trace = descending.run(design, family, found.solution)
+        found = replace(found, params=params, solution=moved(found.solution, params))
     eta = design.linear_predictor(np.nan_to_num(found.params))
     fitted = fitness(model, design, eta, model.n_obs - found.solution.rank)
     if family.dispersed and fitted.pearson == 0:
@@ -103,8 +114,8 @@ def solve_glm(
     free = moved_to_offset(design, found.solution.held)
     for message in _warnings(problem, model, found, separated, edge):
         warnings.warn(message, stacklevel=depth)
-    moments = glm_moments(found.solution, model, fitted.scale, lost, problem.recipe, rows, call, design)
-    return GlmFit(
+    moments = glm_moments(found.solution, model, fitted.scale, lost, problem.recipe, rows, call, design, receding)
+    result = GlmFit(
         recipe=problem.recipe,
         coefficients=found.params,
         covariance=estimate(estimator, moments, use_t),
@@ -127,15 +138,62 @@ def solve_glm(
         null_fitness=constant_fitness(model, free, null_predictor(family, free, name), fitted),
         climbed=Climbed(METHODS[prior], found.iterations, found.decrement, found.converged and not edge),
         lost=lost,
-        restraint="bounds" if bounds is not None else "" if prior is None else "prior",
+        receding=receding,
+        restraint=_restraint(bounds, prior, descending),
     )
+    if descending is None or trace is None:
+        return result
+    climbed = Climbed(descending.method.name, trace.epochs, math.nan, trace.converged)
+    return with_trace(replace(result, climbed=climbed), trace, exact, descending.method, depth + 1)
+
+
+def _restraint(bounds: Mapping[str, Any] | None, prior: str | None, descending: Descending | None) -> str:
+    if bounds is not None:
+        return "bounds"
+    if prior is not None:
+        return "prior"
+    return "" if descending is None else descending.restraint
 
 
 def _climbed(design: Design, family: GeneralizedFamily, name: str, box: Box | None, prior: str | None) -> Scored:
     start = partial(first_predictor, family=family, name=name)
-    if box is not None:
-        return bounded_scored(design, family, start, box)
-    return scored(design, family, start) if prior is None else jeffreys(design, family, start)
+    try:
+        if box is not None:
+            return bounded_scored(design, family, start, box)
+        if prior is not None:
+            return jeffreys(design, family, partial(_within, family=family))
+        return scored(design, family, start)
+    except DataError:
+        # What is wrong with the response is said first.
+        start(design)
+        if cause := offset_trouble(family, design.offset):
+            raise DataError(f"no maximum of the likelihood was found. {cause}") from None
+        raise
+
+
+def _within(design: Design, family: GeneralizedFamily) -> Tensor:
+    """Linear predictor to begin from where a prior keeps means from the ends of their range, shape (n,).
+
+    Of counts that are all zero the mean is half an event, as Jeffreys' prior has it of a constant.
+    """
+    assert design.y is not None
+    return family.link.link(family.distribution.begin(design.y, design.y.mean() + 0.5))
+
+
+def _separation(design: Design, family: GeneralizedFamily, found: Scored) -> Separation | None:
+    """Look for infinite estimates among the columns that no bound holds."""
+    held = found.solution.held
+    if not held:
+        return separation(design, family, found)
+    free = [j for j in range(design.k) if j not in held]
+    solution = freed(found.solution)
+    found = replace(found, params=solution.params, solution=solution, last_step=found.last_step[free])
+    seen = separation(moved_to_offset(design, held), family, found)
+    if seen is None:
+        return None
+    groups = tuple(replace(g, positions=[free[j] for j in g.positions]) for g in seen.groups)
+    basis = np.array([spread(d, design.k, dict.fromkeys(held, 0.0)) for d in seen.basis])
+    return replace(seen, positions=[free[j] for j in seen.positions], basis=basis, groups=groups)
 
 
 def _warnings(
@@ -144,14 +202,17 @@ def _warnings(
     """Say what was lost, that the maximum was not reached, or that there is none."""
     # Next to no weight at the end, as of separated rows, or a very large one, makes columns look dependent.
     solution = replace(found.solution, condition=1.0) if separated is not None or edge else found.solution
+    cause = "" if found.converged else offset_trouble(model.family, problem.design.offset)
+    if cause:
+        solution = replace(solution, condition=1.0, dependent={})
     # Where the dispersion is known, errors need no degrees of freedom.
     yield from fit_warnings(problem, solution, model.n_obs if model.family.dispersed else math.inf)
     if separated is not None:
-        yield from separation_warnings(problem, separated, curable=not model.family.dispersed)
+        yield from separation_warnings(problem, separated, curable=not (model.family.dispersed or solution.held))
     elif edge:
         yield edge_warning(model.family, edge)
     elif not found.converged:
-        yield convergence_warning(found.decrement)
+        yield convergence_warning(found.decrement, cause)
 
 
 def _prior_notes(prior: str | None, found: Scored, llf: float) -> list[str]:
@@ -180,7 +241,10 @@ def _check_response(family: GeneralizedFamily, design: Design, name: str) -> Non
 
 def _notes(model: GlmModel, design: Design, name: str) -> list[str]:
     assert design.y is not None
-    doubt = model.family.distribution.doubt(design.y)
+    distribution = model.family.distribution
+    doubt = distribution.doubt(design.y)
+    if distribution.of_shares and not model.family.dispersed:
+        doubt = doubt_successes(design.y, design.weights if model.weights_type == "analytic" else None)
     notes = [f"`{name}` {doubt}"] if doubt else []
     return [*notes, PERFECT] if model.perfect else notes
 
@@ -197,11 +261,12 @@ def null_predictor(family: GeneralizedFamily, design: Design, name: str) -> Tens
         Of the response.
     """
     assert design.y is not None
-    if design.offset is None:
-        # The mean of exponential families is that of the response, whatever the link.
-        w = design.weights
-        centre = design.y.mean() if w is None else (w * design.y).sum() / w.sum()
-        return family.link.link(centre)[None]
+    w = design.weights
+    centre = family.link.link(design.y.mean() if w is None else (w * design.y).sum() / w.sum())
+    # The mean of exponential families is that of the response, whatever the link; at an end of its range whatever
+    # the offset.
+    if design.offset is None or centre.isinf():
+        return centre[None]
     constant = constant_alone(design)
     params = scored(constant, family, partial(first_predictor, family=family, name=name)).params
     return constant.linear_predictor(params)

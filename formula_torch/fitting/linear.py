@@ -11,11 +11,12 @@ import numpy as np
 import torch
 
 from formula_torch.errors import DataError
+from formula_torch.fitting.descent import Descending, stopped, with_trace
 from formula_torch.formula.learn import Problem
 from formula_torch.inference.moments import Estimator
 from formula_torch.inference.vcov import estimate
 from formula_torch.models.linear import LinearModel, explained_squares
-from formula_torch.numerics.arrays import threads_for
+from formula_torch.numerics.threads import threads_for
 from formula_torch.present.bounds import bound_notes
 from formula_torch.present.messages import fit_notes, fit_warnings
 from formula_torch.result.call import Call
@@ -39,6 +40,7 @@ def solve(
     use_t: bool | None = None,
     weights_type: str = "analytic",
     bounds: Mapping[str, Any] | None = None,
+    descending: Descending | None = None,
     depth: int = 3,
 ) -> RegressionFit:
     """Solve a linear regression whose formula has met its data, and warn of what the user must know.
@@ -53,17 +55,23 @@ def solve(
     use_t : bool, optional
     weights_type : {"analytic", "frequency", "sampling"}
     bounds : dict of str to (low, high), optional
+    descending : Descending, optional
+        How to reach the coefficients, in place of the exact solution.
     depth : int
         Frames from here to the user's, whom warnings are to name.
     """
     device = torch.device(call.device)
     design = problem.design if device.type == "cpu" else problem.design.to(device)
-    with threads_for(float(design.n_rows) * design.k**2):
+    with threads_for(design.work):
         box = None if bounds is None else Box.of(bounds, design.names)
         solution = least_squares(design) if box is None else bounded_least_squares(design, box)
         model = LinearModel.of(design, weights_type)
-        moved = design.offset is not None or any(solution.held.values())
-        explained = explained_squares(design, solution.params) if moved else None
+        exact, trace = solution, None
+        if descending is not None:
+            params, trace = descending.run(design, None, exact)
+            solution = stopped(design, exact, params)
+        shifted = design.offset is not None or any(solution.held.values())
+        explained = explained_squares(design, solution.params) if shifted else None
     for message in fit_warnings(problem, solution, model.n_obs):
         warnings.warn(message, stacklevel=depth)
     _refuse_extreme_units(problem, solution, model.scale(solution.ssr, solution.rank))
@@ -81,8 +89,10 @@ def solve(
         solution=solution,
         model=model,
         explained=explained,
-        restraint="" if bounds is None else "bounds",
+        restraint="bounds" if bounds is not None else "" if descending is None else descending.restraint,
     )
+    if descending is not None and trace is not None:
+        result = with_trace(result, trace, exact.params, descending.method, depth + 1)
     # Arrays that may change under us are read for the summary's diagnostics while they are what was fitted.
     return replace(result, statistics=result.residual_statistics) if rows.mutable else result
 

@@ -11,11 +11,13 @@ from formula_torch.fitting.asked import Asked, resolve
 from formula_torch.fitting.further import learn_together
 from formula_torch.fitting.glm import solve_glm
 from formula_torch.fitting.linear import solve
+from formula_torch.fitting.network import solve_network
 from formula_torch.fitting.several import solve_several
 from formula_torch.formula.learn import Problem
 from formula_torch.numerics.arrays import resolve_device
 from formula_torch.result.call import Call, table_reference
 from formula_torch.result.glm import GlmFit
+from formula_torch.result.network import NetworkFit
 from formula_torch.result.regression import RegressionFit
 from formula_torch.result.rows import Rows
 from formula_torch.result.several import SeveralFit
@@ -26,7 +28,9 @@ __all__ = ["regress"]
 DEPTH = 4
 
 
-def regress(formula: str, data: Any, asked: Asked, again: Callable[..., Any]) -> RegressionFit | GlmFit | SeveralFit:
+def regress(
+    formula: str, data: Any, asked: Asked, again: Callable[..., Any]
+) -> RegressionFit | GlmFit | SeveralFit | NetworkFit:
     """Fit a formula to data.
 
     Parameters
@@ -62,19 +66,33 @@ def regress(formula: str, data: Any, asked: Asked, again: Callable[..., Any]) ->
     rows = Rows.of(problem, asked.weights, asked.offset, asked.exposure)
     met = (problem, rows, call, resolved.estimator)
     use_t, kind = asked.use_t, asked.weights_type
-    if resolved.family is None:
-        return solve(*met, use_t=use_t, weights_type=kind, bounds=asked.bounds, depth=DEPTH)
-    if isinstance(resolved.family, GeneralizedFamily):
-        return solve_glm(
+    family = resolved.family
+    if family is not None and not isinstance(family, GeneralizedFamily):
+        return solve_several(*met, family, further=further, use_t=use_t, weights_type=kind, depth=DEPTH)
+    if resolved.network is not None:
+        assert resolved.descending is not None
+        return solve_network(
+            *met, family, resolved.network, resolved.descending, use_t=use_t, weights_type=kind, depth=DEPTH
+        )
+    if family is None:
+        return solve(
             *met,
-            resolved.family,
             use_t=use_t,
             weights_type=kind,
             bounds=asked.bounds,
-            prior=asked.prior,
+            descending=resolved.descending,
             depth=DEPTH,
         )
-    return solve_several(*met, resolved.family, further=further, use_t=use_t, weights_type=kind, depth=DEPTH)
+    return solve_glm(
+        *met,
+        family,
+        use_t=use_t,
+        weights_type=kind,
+        bounds=asked.bounds,
+        prior=asked.prior,
+        descending=resolved.descending,
+        depth=DEPTH,
+    )
 
 
 def _check(problem: Problem, weights_type: str) -> None:

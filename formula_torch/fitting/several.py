@@ -17,8 +17,7 @@ from formula_torch.families.several import SeveralFamily
 from formula_torch.formula.learn import Problem
 from formula_torch.inference.moments import Estimator
 from formula_torch.inference.vcov import estimate
-from formula_torch.models.several import SeveralModel, Top, polished
-from formula_torch.numerics.arrays import threads_for
+from formula_torch.numerics.threads import threads_for
 from formula_torch.present.messages import design_notes
 from formula_torch.present.several import several_notes, several_warnings
 from formula_torch.result.call import Call
@@ -27,19 +26,12 @@ from formula_torch.result.rows import Rows
 from formula_torch.result.several import SeveralFit
 from formula_torch.result.several.base import Ascent
 from formula_torch.result.several.blueprint import Blueprint
-from formula_torch.result.several.layout import Layout, layout_of, lifted, sizes_of
+from formula_torch.result.several.layout import Layout, layout_of, sizes_of
+from formula_torch.result.several.maximum import CONVERGED, Maximum, at_limit, maximum, parameters_at, unit_of
 from formula_torch.result.several.moments import Determined, determined, several_moments
 from formula_torch.solvers.least_squares import LeastSquares, least_squares
-from formula_torch.solvers.newton import climb
 
 __all__ = ["solve_several"]
-
-# At the end nothing is left to gain but rounding.
-CONVERGED = 1e-8
-# A predictor below this everywhere, the logarithm of a dispersion or the log odds of a certain zero, may have none.
-FAR = -6.0
-# A gain in log-likelihood that is rounding of the climb to the boundary.
-BOUNDARY = 1e-6
 
 
 def solve_several(
@@ -92,7 +84,7 @@ def solve_several(
         {key: p.recipe for key, p in problems.items()},
         rows,
         call,
-        n_obs=solved.total if counted else float(solved.main.n_rows),
+        n_obs=solved.blueprint.total if counted else float(solved.main.n_rows),
         n_params=float(solved.n_params),
         counted=counted,
     )
@@ -118,6 +110,8 @@ def solve_several(
         ),
         family=family,
         limit=limit,
+        blueprint=solved.blueprint,
+        theta=solved.found.top.theta,
         layout=solved.layout,
         further={key: p.recipe for key, p in problems.items() if key},
         null_spaces=null_spaces,
@@ -156,49 +150,11 @@ def _without_response(design: Design, main: Design) -> Design:
 # -- the maximum ----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, eq=False)
-class _Maximum:
-    """Where a climb ended, of the family at that place."""
-
-    blueprint: Blueprint
-    model: SeveralModel
-    top: Top
-    iterations: int
-
-
-def _maximum(blueprint: Blueprint, designs: Mapping[str, Design]) -> _Maximum:
-    """Climb, and where a predictor runs off to minus infinity take the simpler family if nothing is lost by it.
-
-    Small weights are made to be one on average, by which a climb knows its end: values are in that unit.
-    """
-    model = blueprint.model(designs)
-    if (level := _level(blueprint, designs)) < 1:
-        assert model.weights is not None
-        model = replace(model, weights=model.weights / level)
-    found = climb(model, model.begin())
-    top = polished(model, found.theta[0].numpy())
-    here = _Maximum(blueprint, model, top, found.iterations)
-    for j, predictor in enumerate(blueprint.family.predictors):
-        simpler = blueprint.family.without(predictor.name)
-        if simpler is None or float(model.stacked.predictors(top.theta)[j].max()) > FAR:
-            continue
-        coordinates = {key: c for key, c in blueprint.coordinates.items() if key != predictor.name}
-        there = _maximum(Blueprint(simpler, coordinates, blueprint.total), designs)
-        if not top.value > there.top.value + BOUNDARY:
-            return replace(there, iterations=there.iterations + here.iterations)
-    return here
-
-
-def _level(blueprint: Blueprint, designs: Mapping[str, Design]) -> float:
-    """Unit of the weights in a climb: their mean, at most one."""
-    return min(1.0, blueprint.total / designs[""].n_rows)
-
-
-def _null(family: SeveralFamily, main: Design, total: float) -> _Maximum:
+def _null(family: SeveralFamily, main: Design, total: float) -> Maximum:
     """Fit constants alone, and the offset."""
     constant = constant_alone(main)
     coordinates: dict[str, Coordinates] = {"": least_squares(_without_response(constant, main)).coordinates}
-    return _maximum(Blueprint(family, coordinates, total), {"": constant})
+    return maximum(Blueprint(family, coordinates, total), {"": constant})
 
 
 # -- the solution ---------------------------------------------------------------------------------
@@ -208,13 +164,12 @@ def _null(family: SeveralFamily, main: Design, total: float) -> _Maximum:
 class _Solved:
     """A model at its maximum, with its parameters and what is known of them."""
 
-    family: SeveralFamily
+    blueprint: Blueprint
     main: Design
-    total: float
     layout: Layout
     solutions: Mapping[str, LeastSquares]
-    found: _Maximum
-    null: _Maximum
+    found: Maximum
+    null: Maximum
     params: np.ndarray
     jacobian: np.ndarray
     known: Determined
@@ -222,7 +177,8 @@ class _Solved:
     @property
     def n_params(self) -> int:
         """Parameters that are not aliased; one at its boundary counts."""
-        aliased = np.isnan(self.jacobian).any(axis=1) & ~_at_limit(self.layout, self.family, self.found)
+        there = at_limit(self.layout, self.blueprint.family, self.found.blueprint.family)
+        aliased = np.isnan(self.jacobian).any(axis=1) & ~there
         return self.layout.size - int(aliased.sum())
 
     @property
@@ -230,7 +186,7 @@ class _Solved:
         """How the maximum was reached."""
         top, there = self.found.top, self.found.blueprint.family.predictors
         converged = math.isfinite(top.value) and top.decrement < CONVERGED
-        limits = tuple(p.name for p in self.family.predictors if p not in there)
+        limits = tuple(p for p in self.blueprint.family.predictors if p not in there)
         return Ascent(self.found.iterations, top.decrement, converged, limits)
 
 
@@ -253,36 +209,14 @@ def _solved(family: SeveralFamily, problems: Mapping[str, Problem], designs: Map
         solutions = {key: least_squares(_without_response(design, main)) for key, design in designs.items()}
         coordinates = {key: solution.coordinates for key, solution in solutions.items()}
         blueprint = Blueprint(family, coordinates, total)
-        level = _level(blueprint, designs)
+        unit = unit_of(blueprint, designs)
         found, null = (
-            replace(m, top=m.top.times(level)) for m in (_maximum(blueprint, designs), _null(family, main, total))
+            replace(m, top=m.top.times(unit)) for m in (maximum(blueprint, designs), _null(family, main, total))
         )
-        params, jacobian = _parameters(layout, family, found)
+        params, jacobian = parameters_at(layout, family, found.model, found.top.theta)
         sizes = sizes_of(layout, found.blueprint.family, found.model.stacked, params)
-        known = determined(found.top, jacobian, level, sizes)
-    return _Solved(family, main, total, layout, solutions, found, null, params, jacobian, known)
-
-
-# -- the parameters -------------------------------------------------------------------------------
-
-
-def _at_limit(layout: Layout, family: SeveralFamily, found: _Maximum) -> np.ndarray:
-    """Parameters of predictors that the family at the maximum has not, bool of shape (P,)."""
-    there = np.zeros(layout.size, dtype=bool)
-    for predictor in family.predictors:
-        if predictor not in found.blueprint.family.predictors:
-            there[layout.columns[predictor.name]] = True
-    return there
-
-
-def _parameters(layout: Layout, family: SeveralFamily, found: _Maximum) -> tuple[np.ndarray, np.ndarray]:
-    """Parameters, shape (P,), and their derivatives in theta, shape (P, size): NaN where aliased or at the boundary."""
-    lift = lifted(layout, found.blueprint.family, found.model.stacked)
-    params = lift @ found.top.theta
-    params[layout.positive] = np.exp(params[layout.positive])
-    jacobian = np.where(layout.positive, params, 1.0)[:, None] * lift
-    params[_at_limit(layout, family, found) & layout.positive] = 0.0
-    return params, jacobian
+        known = determined(found.top, jacobian, unit, sizes)
+    return _Solved(blueprint, main, layout, solutions, found, null, params, jacobian, known)
 
 
 def _null_space(layout: Layout, family: SeveralFamily, of_columns: Mapping[str, np.ndarray]) -> np.ndarray:

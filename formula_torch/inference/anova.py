@@ -19,7 +19,7 @@ from formula_torch.design import Coordinates
 from formula_torch.formula.recipe import Recipe
 from formula_torch.inference.hypotheses import Hypotheses
 from formula_torch.inference.wald import wald_statistic
-from formula_torch.numerics.triangular import independent_columns
+from formula_torch.numerics.rank import independent_columns
 
 __all__ = ["ADJUSTED_FOR", "TYPES", "Columns", "TermColumns", "effects", "term_columns", "wald_of_term"]
 

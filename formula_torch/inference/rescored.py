@@ -16,7 +16,8 @@ from torch import Tensor
 
 from formula_torch.errors import DataError
 from formula_torch.inference.moments import moved_along
-from formula_torch.numerics.arrays import CELLS_AT_ONCE, slices, threads_for
+from formula_torch.numerics.arrays import CELLS_AT_ONCE, slices
+from formula_torch.numerics.threads import threads_for
 
 __all__ = ["RowLikelihood", "ScoredRefit"]
 

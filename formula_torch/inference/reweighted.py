@@ -18,7 +18,8 @@ from torch import Tensor
 
 from formula_torch.inference.clustered import leave_one_out
 from formula_torch.inference.moments import Labels, Moments, moved_along
-from formula_torch.numerics.arrays import CELLS_AT_ONCE, as_tensor, slices, threads_for
+from formula_torch.numerics.arrays import CELLS_AT_ONCE, as_tensor, slices
+from formula_torch.numerics.threads import threads_for
 
 __all__ = ["ClusterRefit", "RowRefit", "cluster_refit", "row_refit"]
 

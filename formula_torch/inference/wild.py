@@ -29,7 +29,8 @@ from formula_torch.inference.multipliers import Multipliers
 from formula_torch.inference.progress import progress_bar
 from formula_torch.inference.small_sample import CLUSTER_FACTORS, by_parameters
 from formula_torch.inference.wild_distribution import WildDistribution
-from formula_torch.numerics.arrays import as_tensor, segment_sum, threads_for
+from formula_torch.numerics.arrays import as_tensor, segment_sum
+from formula_torch.numerics.threads import threads_for
 
 __all__ = ["Units", "Way", "clusters_as_units", "rows_as_units", "wild_distribution"]
 

@@ -8,8 +8,9 @@ with analytic weights a_i (m_i = 1; of a proportion, its trials) or frequency we
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -18,8 +19,10 @@ from torch import Tensor
 from formula_torch.design import Batch, Coordinates, Design, RowScores
 from formula_torch.design.design import BATCH_ROWS
 from formula_torch.errors import DataError
+from formula_torch.families.by_count import by_count
 from formula_torch.families.generalized import GeneralizedFamily
-from formula_torch.numerics.arrays import slices, threads_for
+from formula_torch.numerics.arrays import slices
+from formula_torch.numerics.threads import threads_for
 
 __all__ = [
     "Fitness",
@@ -165,15 +168,8 @@ def fitness(model: GlmModel, design: Design, eta: Tensor, df_resid: float) -> Fi
         Offset included.
     df_resid : float
     """
-    deviance, pearson, signal = 0.0, 0.0, 0.0
     with threads_for(float(design.n_rows) * WORK):
-        for y, at, w in _blocks(design, eta):
-            unit, chi = model.family.discrepancies(y, at)
-            deviance += float((unit if w is None else unit * w).sum())
-            pearson += float((chi if w is None else chi * w).sum())
-            if model.family.dispersed:
-                own = y * y / model.family.distribution.variance(model.family.mean(at))
-                signal += float((own if w is None else own * w).sum())
+        deviance, pearson, signal = _added(design, partial(_discrepancies, model.family, design, eta))
         if model.family.dispersed and pearson <= NOISE * signal:
             deviance = pearson = 0.0
         scale = _scale(model, pearson, df_resid)
@@ -198,11 +194,8 @@ def constant_fitness(model: GlmModel, design: Design, eta: Tensor, full: Fitness
     full : Fitness
         Of the model.
     """
-    deviance = 0.0
     with threads_for(float(design.n_rows) * WORK):
-        for y, at, w in _blocks(design, eta):
-            unit = model.family.deviance(y, at)
-            deviance += float((unit if w is None else unit * w).sum())
+        (deviance,) = _added(design, partial(_deviance, model.family, design, eta))
     if model.family.is_normal_linear:
         # Each at its own variance, as in least squares.
         lost = model.n_obs / 2 * math.log(deviance / full.deviance) if full.deviance > 0 else math.nan
@@ -213,12 +206,46 @@ def constant_fitness(model: GlmModel, design: Design, eta: Tensor, full: Fitness
 
 def _saturated(model: GlmModel, design: Design, eta: Tensor, scale: float) -> float:
     """Log-likelihood of the rows with means equal to their responses."""
+
+    def part(within: slice) -> tuple[float]:
+        total = 0.0
+        for y, _, w in _blocks(design, eta, within):
+            one = torch.ones_like(y)
+            found = model.family.saturated(y, scale, one if w is None or model.counted else w)
+            total += float((found * w if model.counted and w is not None else found).sum())
+        return (total,)
+
+    return _added(design, part)[0]
+
+
+def _discrepancies(family: GeneralizedFamily, design: Design, eta: Tensor, within: slice) -> tuple[float, float, float]:
+    """Sums of unit deviances, of squared Pearson residuals, and of what these are if all means are next to none."""
+    deviance, pearson, signal = 0.0, 0.0, 0.0
+    for y, at, w in _blocks(design, eta, within):
+        unit, chi = family.discrepancies(y, at)
+        deviance += _weighted_sum(unit, w)
+        pearson += _weighted_sum(chi, w)
+        if family.dispersed:
+            signal += _weighted_sum(y * y / family.distribution.variance(family.mean(at)), w)
+    return deviance, pearson, signal
+
+
+def _deviance(family: GeneralizedFamily, design: Design, eta: Tensor, within: slice) -> tuple[float]:
     total = 0.0
-    for y, _, w in _blocks(design, eta):
-        one = torch.ones_like(y)
-        found = model.family.saturated(y, scale, one if w is None or model.counted else w)
-        total += float((found * w if model.counted and w is not None else found).sum())
-    return total
+    for y, at, w in _blocks(design, eta, within):
+        # Of one mean alone the deviances are a function of the responses.
+        unit = by_count(partial(family.deviance, eta=at), y) if len(at) == 1 else family.deviance(y, at)
+        total += _weighted_sum(unit, w)
+    return (total,)
+
+
+def _weighted_sum(values: Tensor, weights: Tensor | None) -> float:
+    return float((values if weights is None else values * weights).sum())
+
+
+def _added(design: Design, each: Callable[[slice], tuple[float, ...]]) -> tuple[float, ...]:
+    """Add up what a function finds in ranges of rows."""
+    return tuple(map(sum, zip(*design.over_rows(each), strict=True)))
 
 
 def _scale(model: GlmModel, pearson: float, df_resid: float) -> float:
@@ -227,10 +254,11 @@ def _scale(model: GlmModel, pearson: float, df_resid: float) -> float:
     return pearson / df_resid if df_resid > 0 else math.nan
 
 
-def _blocks(design: Design, eta: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
-    """Responses, linear predictors and weights of blocks of rows."""
+def _blocks(design: Design, eta: Tensor, within: slice) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
+    """Responses, linear predictors and weights of blocks of the rows of a range."""
     assert design.y is not None
-    for rows in slices(design.n_rows, BATCH_ROWS):
+    for part in slices(within.stop - within.start, BATCH_ROWS):
+        rows = slice(within.start + part.start, within.start + part.stop)
         yield (
             design.y[rows],
             eta if len(eta) == 1 else eta[rows],

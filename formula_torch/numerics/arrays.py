@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["CELLS_AT_ONCE", "as_tensor", "resolve_device", "segment_sum", "slices", "threads_for"]
+__all__ = ["CELLS_AT_ONCE", "as_tensor", "resolve_device", "segment_sum", "slices"]
 
 # Numbers in one intermediate array, where its length is ours to choose.
 CELLS_AT_ONCE = 4_000_000
@@ -17,9 +16,6 @@ CELLS_AT_ONCE = 4_000_000
 # Below this many numbers the transfer to a GPU should cost more than the work saved there: an
 # estimate from bytes moved, not yet measured on a device.
 CELLS_WORTH_A_GPU = 5_000_000
-# Row blocks are cheap and many: below this many products (n k^2) a second thread, spinning between
-# them, slows the whole by up to a half on two cores; above it gains (equal at 9e9, a quarter less at 2e10).
-PRODUCTS_WORTH_A_THREAD = 10_000_000_000
 
 
 class _Alias:
@@ -80,23 +76,3 @@ def slices(total: int, size: int) -> Iterator[slice]:
     size = max(size, 1)
     for start in range(0, total, size):
         yield slice(start, min(start + size, total))
-
-
-@contextmanager
-def threads_for(products: float) -> Iterator[None]:
-    """Run all but large problems on one thread, and give the caller's setting back.
-
-    Parameters
-    ----------
-    products : float
-        The work, n k^2.
-    """
-    before = torch.get_num_threads()
-    if products >= PRODUCTS_WORTH_A_THREAD or before == 1:
-        yield
-        return
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

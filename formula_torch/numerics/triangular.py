@@ -1,4 +1,4 @@
-"""Small dense factors: one triangular root of X'X, its condition, rank and inverse.
+"""Small factors: one triangular root of X'X, its condition and inverse.
 
 These matrices are k x k; numpy and LAPACK on the CPU beat any device here.
 """
@@ -15,16 +15,10 @@ from scipy.linalg import solve_triangular
 from torch import Tensor
 
 from formula_torch.numerics.arrays import as_tensor
+from formula_torch.numerics.arrow import Arrow, Eliminated, LeftToRight, arrow_of
 
-__all__ = ["Rank", "Root", "cholesky_root", "gram_rank", "independent_columns", "tall_qr"]
+__all__ = ["EXACT_SVD", "ArrowRoot", "Root", "cholesky_root", "tall_qr"]
 
-# A column is dependent when its distance to the span of the earlier ones is below the rounding
-# of the linear combination itself: eps times a modest factor for the accumulation of n products.
-RANK_TOLERANCE = 2e-13
-# The rounding of stored columns: four units in the last place.
-STORED_ROUNDING = 4 * float(np.finfo(np.float64).eps)
-# From a Gram matrix only dependencies down to the square root of its own rounding can be told.
-GRAM_TOLERANCE = 1e-10
 EXACT_SVD = 64
 POWER_STEPS = 20
 
@@ -39,6 +33,37 @@ class Root:
     """
 
     r: np.ndarray
+
+    @property
+    def size(self) -> int:
+        """Number of columns, k."""
+        return len(self.r)
+
+    def scaled(self, factor: float) -> Root:
+        """Return the root of X'X times the square of a number."""
+        return Root(self.r * factor)
+
+    def half(self, v: np.ndarray) -> np.ndarray:
+        """R v, or that turned: numbers whose products are those of X v, shape (k, ...)."""
+        return self.r @ v
+
+    def product(self, v: np.ndarray) -> np.ndarray:
+        """X'X v, shape (k,)."""
+        return self.r.T @ (self.r @ v)
+
+    def of_columns(self, columns: list[int]) -> Root:
+        """Return a root of some columns, in their order."""
+        return Root(np.asarray(np.linalg.qr(self.r[:, columns], mode="r")))
+
+    @cached_property
+    def lengths(self) -> np.ndarray:
+        """Lengths of the columns of X, shape (k,)."""
+        return np.linalg.norm(self.r, axis=0)
+
+    @cached_property
+    def inverse_diagonal(self) -> np.ndarray:
+        """Diagonal of (X'X)^-1, shape (k,)."""
+        return np.asarray((self.inverse**2).sum(axis=1))
 
     @cached_property
     def inverse(self) -> np.ndarray:
@@ -60,14 +85,111 @@ class Root:
     @cached_property
     def condition(self) -> float:
         """Condition number of X with columns scaled to unit length (a close estimate above 64 columns)."""
-        if not len(self.r):
+        if not self.size:
             return 1.0
-        scaled = Root(self.r / np.linalg.norm(self.r, axis=0))
-        if len(self.r) <= EXACT_SVD:
+        scaled = Root(self.r / self.lengths)
+        if self.size <= EXACT_SVD:
             values = np.linalg.svd(scaled.r, compute_uv=False)
             return float(values[0] / values[-1]) if values[-1] > 0 else np.inf
-        return float(
-            np.sqrt(_largest(lambda v: scaled.r.T @ (scaled.r @ v), len(self.r)) * _largest(scaled.solve, len(self.r)))
+        return float(np.sqrt(_largest(scaled.product, self.size) * _largest(scaled.solve, self.size)))
+
+
+class ArrowRoot(Root):
+    """The root of an arrow: solves, lengths and condition without the k x k numbers of R, which are made if asked for.
+
+    Parameters
+    ----------
+    eliminated : Eliminated
+    """
+
+    def __init__(self, eliminated: Eliminated) -> None:
+        object.__setattr__(self, "eliminated", eliminated)
+
+    eliminated: Eliminated
+
+    @staticmethod
+    def of(arrow: Arrow) -> ArrowRoot | None:
+        """Eliminate; None where the matrix is not positive definite."""
+        eliminated = arrow.eliminated()
+        return None if eliminated is None else ArrowRoot(eliminated)
+
+    @property
+    def arrow(self) -> Arrow:
+        """X'X."""
+        return self.eliminated.arrow
+
+    @cached_property
+    def _columns(self) -> LeftToRight:
+        return LeftToRight(self.arrow, 0.0)
+
+    @cached_property
+    def r(self) -> np.ndarray:
+        """The triangular root."""
+        if self._columns.kept.all():
+            return self._columns.root()
+        # So nearly dependent that pivots from the left are lost to rounding.
+        turned = np.linalg.qr(self.half(np.eye(self.size)), mode="r")
+        return np.asarray(turned * np.where(np.diag(turned) < 0, -1.0, 1.0)[:, None])
+
+    @cached_property
+    def inverse(self) -> np.ndarray:
+        """R^-1, shape (k, k)."""
+        return self._columns.inverse() if self._columns.kept.all() else Root(self.r).inverse
+
+    @property
+    def size(self) -> int:
+        """Number of columns, k."""
+        return self.arrow.size
+
+    def scaled(self, factor: float) -> Root:
+        """Return the root of X'X times the square of a number."""
+        at = self.eliminated
+        arrow = at.arrow.scaled(np.full(self.size, factor))
+        return ArrowRoot(Eliminated(arrow, at.share, at.corner * factor))
+
+    def product(self, v: np.ndarray) -> np.ndarray:
+        """X'X v, shape (k,)."""
+        return self.arrow.product(v)
+
+    def of_columns(self, columns: list[int]) -> Root:
+        """Return a root of some columns, in their order."""
+        kept = np.zeros(self.size, dtype=bool)
+        kept[columns] = True
+        root = ArrowRoot.of(self.arrow.subset(kept))
+        return super().of_columns(columns) if root is None or columns != sorted(columns) else root
+
+    def half(self, v: np.ndarray) -> np.ndarray:
+        """R v, turned: numbers whose products are those of X v, shape (k, ...)."""
+        return self.eliminated.half(v)
+
+    @cached_property
+    def lengths(self) -> np.ndarray:
+        """Lengths of the columns of X, shape (k,)."""
+        return np.sqrt(self.arrow.diagonal())
+
+    @cached_property
+    def inverse_diagonal(self) -> np.ndarray:
+        """Diagonal of (X'X)^-1, shape (k,)."""
+        return self.eliminated.inverse_diagonal()
+
+    def solve(self, v: np.ndarray) -> np.ndarray:
+        """(X'X)^-1 v."""
+        return self.eliminated.solve(v)
+
+    @cached_property
+    def inverse_gram(self) -> np.ndarray:
+        """(X'X)^-1, shape (k, k)."""
+        return self.eliminated.inverse()
+
+    @cached_property
+    def condition(self) -> float:
+        """Condition number of X with columns scaled to unit length, a close estimate."""
+        unit = self.arrow.scaled(1 / self.lengths)
+        solved = unit.eliminated()
+        return (
+            np.inf
+            if solved is None
+            else float(np.sqrt(_largest(unit.product, self.size) * _largest(solved.solve, self.size)))
         )
 
 
@@ -85,6 +207,9 @@ def _largest(apply: Callable[[np.ndarray], np.ndarray], k: int) -> float:
 def cholesky_root(gram: np.ndarray) -> Root | None:
     """Return the Cholesky root of a Gram matrix, or None where it is not positive definite."""
     if len(gram) > EXACT_SVD:
+        arrow = arrow_of(gram)
+        if arrow is not None:
+            return ArrowRoot.of(arrow)
         # Here too numpy would wake its threads.
         lower, failed = torch.linalg.cholesky_ex(as_tensor(gram))
         return None if int(failed) or not bool(lower.isfinite().all()) else Root(lower.numpy().T)
@@ -106,87 +231,3 @@ def tall_qr(blocks: Iterable[Tensor]) -> np.ndarray:
         r = torch.linalg.qr(tall, mode="r").R
     assert r is not None, "at least one block"
     return r.cpu().numpy()
-
-
-@dataclass(frozen=True, eq=False)
-class Rank:
-    """Which columns are linearly independent of the earlier ones.
-
-    Parameters
-    ----------
-    kept : list of int
-    combinations : dict of int to array, shape (k,)
-        For each dependent column the coefficients that make it from the kept ones.
-    root : Root
-        The triangular root of the kept columns.
-    """
-
-    kept: list[int]
-    combinations: dict[int, np.ndarray]
-    root: Root
-
-    @staticmethod
-    def full(root: Root) -> Rank:
-        """Every column is independent."""
-        return Rank(list(range(len(root.r))), {}, root)
-
-
-def independent_columns(r: np.ndarray, lengths: np.ndarray | None = None) -> Rank:
-    """Walk the columns of `r` from left to right and keep those that add a direction.
-
-    Gram-Schmidt, orthogonalised twice. Column j is dependent when its residual on
-    the kept columns is no larger than the rounding of ``sum |b_i| |x_i|``: a rule
-    that knows that x3 = x2 - x1 may hold to 1e-10 of x3 and yet be exact.
-
-    Parameters
-    ----------
-    r : array, shape (m, k)
-        A triangular root, or any matrix with the same Gram matrix.
-    lengths : array, shape (k,), optional
-        Lengths of the columns as they are stored, before they were centred: their
-        rounding is in the data.
-    """
-    m, k = r.shape
-    q, root = np.zeros((m, min(m, k))), np.zeros((min(m, k), k))
-    kept: list[int] = []
-    combinations: dict[int, np.ndarray] = {}
-    sizes = np.linalg.norm(r, axis=0)
-    noise = RANK_TOLERANCE * sizes + (0.0 if lengths is None else STORED_ROUNDING * lengths)
-    for j in range(k):
-        p = len(kept)
-        first = q[:, :p].T @ r[:, j]
-        rest = r[:, j] - q[:, :p] @ first
-        second = q[:, :p].T @ rest
-        rest -= q[:, :p] @ second
-        distance, share = float(np.linalg.norm(rest)), first + second
-        if p == m or distance <= max(1e-6 * sizes[j], noise[j]):
-            b = np.zeros(k)
-            b[kept] = solve_triangular(root[:p, kept], share, check_finite=False) if p else share
-            if p == m or distance <= noise[j] + np.abs(b) @ noise:
-                combinations[j] = b
-                continue
-        q[:, p], root[:p, j], root[p, j] = rest / distance, share, distance
-        kept.append(j)
-    return Rank(kept, combinations, Root(root[: len(kept), kept]))
-
-
-def gram_rank(gram: np.ndarray) -> Rank:
-    """Do the same from a Gram matrix, for designs too large for a QR; blind below 1e-5 of a column."""
-    k = len(gram)
-    whole = cholesky_root(gram)
-    if whole is not None and (np.diag(whole.r) ** 2 > GRAM_TOLERANCE * np.diag(gram)).all():
-        return Rank.full(whole)
-    root = np.zeros((k, k))
-    kept: list[int] = []
-    combinations: dict[int, np.ndarray] = {}
-    for j in range(k):
-        p = len(kept)
-        share = solve_triangular(root[:p, :p], gram[kept, j], trans="T", check_finite=False) if p else np.zeros(0)
-        pivot = gram[j, j] - share @ share
-        if pivot <= GRAM_TOLERANCE * gram[j, j]:
-            combinations[j] = np.zeros(k)
-            combinations[j][kept] = solve_triangular(root[:p, :p], share, check_finite=False) if p else share
-            continue
-        root[:p, p], root[p, p] = share, np.sqrt(pivot)
-        kept.append(j)
-    return Rank(kept, combinations, Root(root[: len(kept), : len(kept)]))

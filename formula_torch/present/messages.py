@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from torch import Tensor
+
 from formula_torch.errors import (
     CollinearityWarning,
     ConvergenceWarning,
@@ -23,12 +25,15 @@ __all__ = [
     "edge_warning",
     "fit_notes",
     "fit_warnings",
+    "offset_trouble",
     "separation_warnings",
 ]
 
 PERFECT = "The fit is perfect: residuals are rounding noise, and errors and tests have no meaning."
 # Condition of the standardised columns above which coefficients hang on the last digits of the data.
 NEARLY_DEPENDENT = 1e6
+# Offsets this far from the others, in logarithms of rates, odds or hazards, leave coefficients nothing else to explain.
+FAR_OFFSET = 8.0
 
 
 def fit_warnings(problem: Problem, solution: LeastSquares, n_obs: float) -> Iterator[FormulaTorchWarning]:
@@ -74,11 +79,41 @@ def _listed(names: tuple[str, ...], positions: list[int]) -> str:
     return shown + (f" and {len(positions) - 4} others" if len(positions) > 4 else "")
 
 
-def convergence_warning(decrement: float) -> ConvergenceWarning:
-    """Say that a maximum was not reached."""
+def convergence_warning(decrement: float, cause: str = "") -> ConvergenceWarning:
+    """Say that a maximum was not reached.
+
+    Parameters
+    ----------
+    decrement : float
+        Newton's.
+    cause : str
+        A sentence on it and its remedy, where it is known.
+    """
     return ConvergenceWarning(
         f"the maximum of the likelihood was not reached (Newton's decrement is {decrement:.1e}): coefficients and "
-        "errors are not to be trusted. Rescale or drop columns, or choose another link=."
+        f"errors are not to be trusted. {cause or 'Rescale or drop columns, or choose another link=.'}"
+    )
+
+
+def offset_trouble(family: GeneralizedFamily, offset: Tensor | None) -> str:
+    """Say which row has an offset so far from the others that a climb loses its way; empty where none has.
+
+    Parameters
+    ----------
+    family : GeneralizedFamily
+    offset : Tensor, shape (n,), or None
+        With the logarithm of an exposure.
+    """
+    if offset is None or not (family.exponential or family.distribution.of_shares):
+        return ""
+    usual = float(offset.median())
+    row = int((offset - usual).abs().argmax())
+    if abs(float(offset[row]) - usual) < FAR_OFFSET:
+        return ""
+    return (
+        f"The offset is {float(offset[row]):g} in the {row + 1:,}. of the rows used and {usual:g} in the middle, which "
+        f"is far in the linear predictor of link={family.link.name!r}: check it, and that it is a logarithm where it "
+        "stands for an exposure."
     )
 
 
@@ -121,7 +156,7 @@ def separation_warnings(problem: Problem, found: Separation, *, curable: bool) -
     curable : bool
         Whether there is a prior for such a model.
     """
-    remedy = "prior='firth' gives finite estimates." if curable else "Merge levels, or drop columns."
+    remedy = "ft.fit(..., prior='firth') gives finite estimates." if curable else "Merge levels, or drop columns."
     names = problem.design.names
     if not found.proved:
         listed = _listed(names, found.positions)

@@ -40,7 +40,7 @@ def _header(fit: RegressionFit, kind: str, yname: str) -> Table:
         ("Model:", kind),
         ("Method:", "Least Squares"),
         ("Engine:", f"{fit.call.engine} ({fit.call.device})"),
-        ("Solver:", fit.solution.method),
+        ("Solver:", fit.solution.method if fit.trace is None else fit.trace.name),
         ("No. Observations:", count(fit.nobs)),
         ("Df Residuals:", count(fit.df_resid)),
         ("Df Model:", count(fit.df_model)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -36,13 +37,10 @@ TITLES = {
     "beta": "Beta Regression Results",
     "multinomial": "Multinomial Logit Regression Results",
 }
+# What text begins with that was numbered for its order.
+LEADING_NUMBER = re.compile(r"-?\d+(\.\d+)?")
 # Newton's decrement below which a climb may end on its way to infinity.
 RUNNING = 1e-2
-# What a boundary means, by the predictor that is there.
-LIMITS = {
-    "alpha": "there is no overdispersion: alpha is at its boundary, 0, and the counts are Poisson",
-    "inflate": "there are no zeros in excess: the share of certain zeros is at its boundary, 0",
-}
 
 
 # -- messages -------------------------------------------------------------------------------------
@@ -56,12 +54,19 @@ def several_warnings(
     lost: np.ndarray,
     ascent: Ascent,
 ) -> Iterator[FormulaTorchWarning]:
-    """Say what was lost, whether the maximum was reached, and what lies at its boundary."""
+    """Say what was lost, whether the maximum was reached, what lies at its boundary, and which order was taken."""
+    if limit.cutpoints and _found_in_text(problems[""]):
+        name = problems[""].recipe.response_columns[0]
+        yield FormulaTorchWarning(
+            f"the levels of `{name}` are text, taken in the order of the alphabet: {' < '.join(limit.levels)}. "
+            f"Declare their order, this one or another: data[{name!r}] = pd.Categorical(data[{name!r}], "
+            "['lowest', ..., 'highest'], ordered=True)."
+        )
     for key, problem in problems.items():
         # Errors are from the information, and need no degrees of freedom.
         yield from fit_warnings(problem, solutions[key], math.inf)
-    for name in ascent.limits:
-        yield ConvergenceWarning(f"{LIMITS[name]}. It has no errors, and all else is that of family={limit.name!r}.")
+    for predictor in ascent.limits:
+        yield ConvergenceWarning(f"{predictor.limit}. It has no errors, and all else is that of family={limit.name!r}.")
     if lost.any():
         names = [layout.names[j] for j in np.flatnonzero(lost)]
         shown = ", ".join(f"`{name}`" for name in names[:4]) + (f" and {len(names) - 4} others" if names[4:] else "")
@@ -77,6 +82,20 @@ def several_warnings(
         )
 
 
+def _found_in_text(problem: Problem) -> bool:
+    """Whether the order of the levels is that of the alphabet, and neither declared nor that of numbers before them."""
+    recipe = problem.recipe
+    if len(recipe.response_columns) != 1 or "levels" in recipe.response_name:
+        return False
+    column, levels = problem.frame.column(recipe.response_columns[0]), [str(v) for v in recipe.response_levels]
+    declared = column.has_order and (
+        getattr(column.series.to_native().dtype, "ordered", True) or levels != sorted(levels)
+    )
+    numbers = [float(found[0]) for found in map(LEADING_NUMBER.match, levels) if found]
+    counted = len(numbers) == len(levels) and numbers == sorted(set(numbers))
+    return column.kind == "category" and not declared and not counted
+
+
 def several_notes(problem: Problem, family: SeveralFamily, y: Tensor, layout: Layout, ascent: Ascent) -> list[str]:
     """Sentences for the foot of the summary."""
     notes = ["Errors are from the observed information."]
@@ -90,7 +109,7 @@ def several_notes(problem: Problem, family: SeveralFamily, y: Tensor, layout: La
         notes.append("Coefficients zero_... are log odds of a count above zero.")
     if "inflation" in layout.components:
         notes.append("Coefficients inflate_... are log odds of a zero that is certain.")
-    return notes + [f"{LIMITS[name][0].upper()}{LIMITS[name][1:]}." for name in ascent.limits]
+    return notes + [f"{p.limit[:1].upper()}{p.limit[1:]}." for p in ascent.limits]
 
 
 # -- the summary ----------------------------------------------------------------------------------

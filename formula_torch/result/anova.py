@@ -18,6 +18,7 @@ from formula_torch.numerics.tails import f_sf
 from formula_torch.result.comparison import Comparisons
 from formula_torch.result.glm.anova import DevianceTables, deviance_table
 from formula_torch.result.nesting import check_nested
+from formula_torch.result.several.anova import SeveralTables, several_table
 from formula_torch.result.term_wald import wald_after
 
 __all__ = ["AnovaTables", "anova"]
@@ -92,7 +93,7 @@ STYLES: dict[str, TableStyle] = {
 
 
 def anova(
-    *fits: Comparisons | DevianceTables,
+    *fits: Comparisons | DevianceTables | SeveralTables,
     typ: int | str = 1,
     test: str | None = None,
     vcov: Any = None,
@@ -114,15 +115,18 @@ def anova(
     the terms it is tested after, each fitted again, over the dispersion of the whole model (R's ``anova.glm``, and
     ``car::Anova`` for types 2 and 3); under a robust covariance, Wald statistics of the whole model.
 
+    Of models of several parameters terms have Wald statistics, in all linear predictors of a formula together, and
+    nested models likelihood ratios, or Wald's under a robust covariance.
+
     Parameters
     ----------
-    fits : RegressionFit or GlmFit
+    fits : RegressionFit, GlmFit or SeveralFit
         One, or several from the smallest to the largest, of the same rows.
     typ : {1, 2, 3}
         Or ``"I"``, ``"II"``, ``"III"``; of one model.
     test : {None, "LR", "F", "Wald"}
         Of generalised linear models: by default Wald under a robust covariance, else F where the dispersion is
-        estimated and the likelihood ratio where it is known.
+        estimated and the likelihood ratio where it is known. Of those of several parameters ``"LR"`` or ``"Wald"``.
     vcov : optional
         Another covariance, as in ``with_vcov``.
     style : {"statsmodels", "R"}
@@ -136,7 +140,8 @@ def anova(
         without mean_sq). Several: df_resid, ssr, df_diff, ss_diff, F, Pr(>F), a row a model, each
         against the one before it, with the error variance of the last (R's is that of the largest). Of
         generalised linear models type 1: df, deviance, df_resid, resid_deviance, chi2 or F, and its p-value; types 2
-        and 3: chi2 or F, df and p-value; several: df_resid, deviance, df_diff, deviance_diff, chi2 or F, p-value.
+        and 3: chi2 or F, df and p-value; several: df_resid, deviance, df_diff, deviance_diff, chi2 or F, p-value. Of
+        models of several parameters the same with llf in place of deviances.
 
     Raises
     ------
@@ -163,6 +168,9 @@ def anova(
     glms = [fit for fit in fits if isinstance(fit, DevianceTables)]
     if fits and len(glms) == len(fits):
         return deviance_table(glms, typ, test, vcov, style)
+    several = [fit for fit in fits if isinstance(fit, SeveralTables)]
+    if fits and len(several) == len(fits):
+        return several_table(several, typ, test, vcov, style)
     if test is not None:
         raise ValueError("test= is for generalised linear models; of linear ones vcov= chooses between F and Wald.")
     return _table(cast("tuple[Comparisons, ...]", fits), typ, vcov, style)

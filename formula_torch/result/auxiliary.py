@@ -12,7 +12,7 @@ from torch import Tensor
 from formula_torch.design import Design, RowScores
 from formula_torch.errors import DataError
 from formula_torch.inference.moments import Labels
-from formula_torch.numerics.arrays import threads_for
+from formula_torch.numerics.threads import threads_for
 from formula_torch.solvers.least_squares import LeastSquares, least_squares
 
 __all__ = ["order_of", "read_powers", "solved", "variance_regression", "whitened"]
@@ -33,7 +33,7 @@ def variance_regression(scores: RowScores, columns: Design, n_obs: float) -> Lea
 
 def solved(design: Design) -> LeastSquares:
     """Solve a least-squares problem on as many threads as it is worth."""
-    with threads_for(float(design.n_rows) * design.k**2):
+    with threads_for(design.work):
         return least_squares(design)
 
 

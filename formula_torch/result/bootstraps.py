@@ -11,8 +11,8 @@ import numpy as np
 from formula_torch.errors import DataError, InferenceWarning
 from formula_torch.inference.moments import Labels, Moments
 from formula_torch.inference.resample import Refit, acceleration, resampled_coefficients
+from formula_torch.result.fit import Fit
 from formula_torch.result.resamples import Jackknife, Resamples, named_units
-from formula_torch.result.solved_fit import SolvedFit
 
 __all__ = ["Bootstraps", "clusters_of"]
 
@@ -20,12 +20,15 @@ __all__ = ["Bootstraps", "clusters_of"]
 MOST_FAILED = 0.1
 
 
-class Bootstraps(SolvedFit):
+class Bootstraps(Fit):
     """Resampling of rows or clusters, and leaving out one at a time."""
 
     @abstractmethod
     def _refit(self, cluster: Any) -> tuple[Refit, float, str]:
         """How to fit again, degrees of freedom of t, and what the units are called."""
+
+    def refuse_restraint(self, what: str, *restraints: str) -> None:
+        """Raise where estimates obey something that another fit would not; most obey the likelihood alone."""
 
     @property
     @abstractmethod

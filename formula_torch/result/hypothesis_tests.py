@@ -40,6 +40,10 @@ class HypothesisTests(Estimates):
         """Positions of the coefficients of each term of the formula."""
         return self.recipe.columns_of_terms
 
+    def main_effects(self, term: str) -> dict[str, list[int]]:
+        """Positions of the coefficients of a term, by what stands before their names; one set for each predictor."""
+        return {"": self.term_columns[term]}
+
     def _df(self, use_t: bool) -> float:
         return self.df_denom if use_t else math.inf
 
@@ -193,7 +197,8 @@ class HypothesisTests(Estimates):
         """Compare all pairs of levels of a factor, with p-values adjusted for their number.
 
         The levels differ by their main effects: where the factor is in an interaction, these are
-        the differences at zero (or the reference level) of what it interacts with.
+        the differences at zero (or the reference level) of what it interacts with. In a multinomial model they
+        are compared in each of its linear predictors, and all p-values are adjusted together.
 
         Parameters
         ----------
@@ -228,9 +233,11 @@ class HypothesisTests(Estimates):
             )
         levels, coding = self._coding(term)
         pairs = list(itertools.combinations(range(len(levels)), 2))
-        contrasts = np.zeros((len(pairs), len(self.names)))
-        contrasts[:, columns[term]] = [coding[j] - coding[i] for i, j in pairs]
-        labels = [f"{levels[j]}-{levels[i]}" for i, j in pairs]
+        effects = self.main_effects(term)
+        contrasts = np.zeros((len(effects) * len(pairs), len(self.names)))
+        for p, positions in enumerate(effects.values()):
+            contrasts[p * len(pairs) : (p + 1) * len(pairs), positions] = [coding[j] - coding[i] for i, j in pairs]
+        labels = [f"{prefix}{levels[j]}-{levels[i]}" for prefix in effects for i, j in pairs]
         test = self.t_test(contrasts)
         adjusted = adjust_pvalues(np.atleast_1d(test.pvalue), method)
         frame = test.summary_frame(labels, alpha).assign(

@@ -21,10 +21,10 @@ from formula_torch.result.estimates import Estimates
 from formula_torch.result.population import Population, fitted_frame, fitted_population, new_population
 from formula_torch.result.variation import CONTRASTS, Variation, scenarios, variations
 
-__all__ = ["Margins"]
+__all__ = ["AverageEffects", "Margins"]
 
 
-class Margins(Estimates):
+class AverageEffects(Estimates):
     """Marginal effects: what a model says of its variables, whatever its terms."""
 
     @property
@@ -140,52 +140,6 @@ class Margins(Estimates):
         found = [mean for averaging in self._scenarios(population, groups, at) for mean in averaging.means()]
         return self._effects(found, "mean", at, level)
 
-    def get_margeff(
-        self, at: str = "overall", method: str = "dydx", dummy: bool = False, count: bool = False
-    ) -> MarginalEffects:
-        """Effects of the columns of the design, as statsmodels' method of this name has them.
-
-        Every column is a variable of its own, so that a square or an interaction does not move with its
-        variable; `marginal_effects` follows the variables through their terms.
-
-        Parameters
-        ----------
-        at : {"overall", "mean", "median", "zero"}
-        method : {"dydx", "eyex", "dyex", "eydx"}
-        dummy : bool
-            Columns of zeros and ones: the difference between both in place of the slope.
-        count : bool
-            Columns of whole numbers: half the difference between one above and one below.
-
-        Examples
-        --------
-        >>> import formula_torch as ft
-        >>> fit = ft.fit("drvisits ~ age + private", ft.datasets.visits())
-        >>> fit.get_margeff(method="eyex").summary_frame().round(3)["d(lny)/d(lnx)"].to_dict()
-        {'age': 0.675, 'private': 0.059}
-        """
-        how = _chosen("method", method.lower(), METHODS)
-        check_known("at", at, COLUMN_PLACES)
-        if (dummy or count) and (how.per_x or at in ("median", "zero")):
-            raise ValueError("dummy= and count= need method='dydx' or 'eydx', and at='overall' or 'mean'.")
-        population, _ = self._averaged_over(None, None)
-        design, weights = population.design(), population.weights
-        values = column_values(design, weights)
-        if at != "overall":
-            offset = 0.0 if design.offset is None else float((weights * design.offset).sum() / weights.sum())
-            row = {"mean": values.mean, "median": values.median, "zero": values.zero}[at]
-            design, weights = one_row(design.names, row, offset), weights[:1] * 0 + 1
-        discrete = (values.binary & dummy) | (values.counts & count)
-        averages = column_effects(
-            design, self._estimated, self.mean_function, weights, values, method=how, discrete=discrete
-        )
-        names = [name for name, varies in zip(design.names, values.varies, strict=True) if varies]
-        found = [
-            Found((i,), {"term": name, "contrast": how.label}, average)
-            for i, (name, average) in enumerate(zip(names, averages, strict=True))
-        ]
-        return self._effects(found, how.label, at, 0.95)
-
     # -- the rows ---------------------------------------------------------------------------------
 
     def _averaged_over(self, newdata: Any, by: str | Sequence[str] | None) -> tuple[Population, list[Group]]:
@@ -246,6 +200,56 @@ class Margins(Estimates):
             CollinearityWarning,
             stacklevel=4,
         )
+
+
+class Margins(AverageEffects):
+    """Marginal effects of the variables, and of the columns of the design."""
+
+    def get_margeff(
+        self, at: str = "overall", method: str = "dydx", dummy: bool = False, count: bool = False
+    ) -> MarginalEffects:
+        """Effects of the columns of the design, as statsmodels' method of this name has them.
+
+        Every column is a variable of its own, so that a square or an interaction does not move with its
+        variable; `marginal_effects` follows the variables through their terms.
+
+        Parameters
+        ----------
+        at : {"overall", "mean", "median", "zero"}
+        method : {"dydx", "eyex", "dyex", "eydx"}
+        dummy : bool
+            Columns of zeros and ones: the difference between both in place of the slope.
+        count : bool
+            Columns of whole numbers: half the difference between one above and one below.
+
+        Examples
+        --------
+        >>> import formula_torch as ft
+        >>> fit = ft.fit("drvisits ~ age + private", ft.datasets.visits())
+        >>> fit.get_margeff(method="eyex").summary_frame().round(3)["d(lny)/d(lnx)"].to_dict()
+        {'age': 0.675, 'private': 0.059}
+        """
+        how = _chosen("method", method.lower(), METHODS)
+        check_known("at", at, COLUMN_PLACES)
+        if (dummy or count) and (how.per_x or at in ("median", "zero")):
+            raise ValueError("dummy= and count= need method='dydx' or 'eydx', and at='overall' or 'mean'.")
+        population, _ = self._averaged_over(None, None)
+        design, weights = population.design(), population.weights
+        values = column_values(design, weights)
+        if at != "overall":
+            offset = 0.0 if design.offset is None else float((weights * design.offset).sum() / weights.sum())
+            row = {"mean": values.mean, "median": values.median, "zero": values.zero}[at]
+            design, weights = one_row(design.names, row, offset), weights[:1] * 0 + 1
+        discrete = (values.binary & dummy) | (values.counts & count)
+        averages = column_effects(
+            design, self._estimated, self.mean_function, weights, values, method=how, discrete=discrete
+        )
+        names = [name for name, varies in zip(design.names, values.varies, strict=True) if varies]
+        found = [
+            Found((i,), {"term": name, "contrast": how.label}, average)
+            for i, (name, average) in enumerate(zip(names, averages, strict=True))
+        ]
+        return self._effects(found, how.label, at, 0.95)
 
 
 _OWN_COLUMNS = ("term", "contrast", "estimate", "std_error", "statistic", "p_value", "conf_low", "conf_high")

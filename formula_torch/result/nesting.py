@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -11,11 +12,14 @@ from torch import Tensor
 
 from formula_torch.design import Design
 from formula_torch.errors import DataError, DataRemovedError
+from formula_torch.formula.recipe import Recipe
+from formula_torch.formula.sample import Sample
 from formula_torch.inference.hypotheses import Hypotheses
 from formula_torch.inference.nesting import distance_to_span, restrictions
+from formula_torch.result.rows import Rows
 from formula_torch.result.solved_fit import SolvedFit
 
-__all__ = ["check_nested", "check_same_rows", "restrictions_of"]
+__all__ = ["NESTED", "Compared", "check_nested", "check_same_rows", "offset_shift", "restrictions_of"]
 
 # A column within this share of its length of a span is in it, but for rounding.
 NESTED = 1e-6
@@ -23,7 +27,45 @@ NESTED = 1e-6
 SAME_SUM = 1e-8
 
 
-def check_same_rows(fits: Sequence[SolvedFit]) -> None:
+class Compared(Protocol):
+    """What a fit says of its rows and its response."""
+
+    @property
+    def recipe(self) -> Recipe:
+        """The formula."""
+        ...
+
+    @property
+    def sample(self) -> Sample:
+        """Which rows were used."""
+        ...
+
+    @property
+    def rows(self) -> Rows | None:
+        """The rows, where they are held."""
+        ...
+
+    @property
+    def nobs(self) -> float:
+        """Number of observations."""
+        ...
+
+    @property
+    def weights_type(self) -> str | None:
+        """What the weights are; None without."""
+        ...
+
+    @property
+    def response_sums(self) -> tuple[float, ...]:
+        """Sums over the rows by which two results that no longer hold them are of one response, or not."""
+        ...
+
+    def held_rows(self, what: str) -> Rows:
+        """Return the rows, or raise."""
+        ...
+
+
+def check_same_rows(fits: Sequence[Compared]) -> None:
     """Raise unless all models explain the same response on the same rows.
 
     Raises
@@ -47,15 +89,15 @@ def check_same_rows(fits: Sequence[SolvedFit]) -> None:
             )
 
 
-def _size(fit: SolvedFit) -> str:
+def _size(fit: Compared) -> str:
     return f"{fit.nobs:g} observations ({' '.join(fit.sample.notes) or 'all rows'})"
 
 
-def _columns(fits: Sequence[SolvedFit]) -> list[str]:
+def _columns(fits: Sequence[Compared]) -> list[str]:
     return list(dict.fromkeys(c for fit in fits for c in (*fit.recipe.response_columns, *fit.recipe.columns)))
 
 
-def _same_response(one: SolvedFit, other: SolvedFit) -> bool:
+def _same_response(one: Compared, other: Compared) -> bool:
     """Compare values where the rows are held, else their sums."""
     if one.weights_type != other.weights_type:
         return False
@@ -104,14 +146,14 @@ def check_nested(restricted: SolvedFit, full: SolvedFit) -> None:
         return
     inner, outer = (fit.weighted_design("comparing models") for fit in (restricted, full))
     at = restricted.solution.coordinates, full.solution.coordinates
-    if distance_to_span(inner, at[0], outer, at[1], _shift(inner, outer)) > NESTED:
+    if distance_to_span(inner, at[0], outer, at[1], offset_shift(inner, outer)) > NESTED:
         raise DataError(
             f"{texts} are not nested: columns of the first are not linear combinations of those of the second, so "
             "that neither is a restriction of the other; compare them by aic or bic."
         )
 
 
-def _shift(inner: Design, outer: Design) -> Tensor | None:
+def offset_shift(inner: Design, outer: Design) -> Tensor | None:
     """Offset of the inner model less that of the outer one; None where they are the same."""
     zero = torch.zeros((), dtype=torch.float64)
     shift = (zero if inner.offset is None else inner.offset) - (zero if outer.offset is None else outer.offset)
@@ -121,7 +163,7 @@ def _shift(inner: Design, outer: Design) -> Tensor | None:
 def restrictions_of(restricted: SolvedFit, full: SolvedFit) -> Hypotheses:
     """State as hypotheses on the full model's coefficients that it is the restricted one, which is nested in it."""
     inner, outer = (fit.weighted_design("comparing models") for fit in (restricted, full))
-    shift = _shift(inner, outer)
+    shift = offset_shift(inner, outer)
     if shift is None and _same_columns(restricted, full, inner, outer):
         shared = {restricted.names[j] for j in restricted.solution.kept}
         rows = np.eye(len(full.names))[[j for j in full.solution.kept if full.names[j] not in shared]]

@@ -12,6 +12,7 @@ import pandas as pd
 from formula_torch.design import Design, RowScores
 from formula_torch.errors import DataError
 from formula_torch.result.predictor_fit import PredictorFit
+from formula_torch.result.trace import Trace, no_trace
 from formula_torch.solvers.least_squares import LeastSquares
 
 __all__ = ["SolvedFit"]
@@ -25,12 +26,42 @@ class SolvedFit(PredictorFit):
     ----------
     solution : LeastSquares
         Of the response, or of the working response at the end.
-    restraint : {"", "bounds", "prior"}
+    restraint : {"", "bounds", "prior", "weight_decay"}
         What the estimates obey besides the likelihood.
+    trace : Trace or None
+        Where coefficients were reached by descent: how it went.
     """
 
     solution: LeastSquares
     restraint: str = field(default="", kw_only=True)
+    trace: Trace | None = field(default=None, kw_only=True)
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """The epochs of a descent: epoch (0 is the start), loss, gradient_norm and seconds; empty without one."""
+        return no_trace() if self.trace is None else self.trace.table.copy()
+
+    def plot_loss(self, *, log: bool = True, ax: Any = None) -> Any:
+        """Draw the loss over the epochs of a descent.
+
+        Parameters
+        ----------
+        log : bool
+            A logarithmic scale of the loss.
+        ax : matplotlib Axes, optional
+
+        Returns
+        -------
+        Axes
+
+        Raises
+        ------
+        DataError
+            The fit was not reached by descent.
+        """
+        from formula_torch.present.plots.losses import plot_loss
+
+        return plot_loss(self.trace, log=log, ax=ax)
 
     def refuse_restraint(self, what: str, *restraints: str) -> None:
         """Raise where estimates obey something that another fit of the same columns would not.

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from formula_torch.errors import InferenceWarning
+from formula_torch.inference.hypotheses import Hypotheses
 from formula_torch.inference.wald import wald_statistic
 from formula_torch.numerics.tails import chi2_sf, f_sf
+from formula_torch.result.estimates import Estimates
 from formula_torch.result.nesting import check_nested, restrictions_of
 from formula_torch.result.solved_fit import SolvedFit
 
-__all__ = ["ModelTest", "WaldComparison"]
+__all__ = ["ModelTest", "WaldComparison", "wald_against", "warn_of_assumption"]
 
 
 class ModelTest(NamedTuple):
@@ -72,19 +75,29 @@ class WaldComparison(SolvedFit):
         """
         self.check_restricted(restricted)
         d = restricted.df_resid - self.df_resid
-        test = wald_statistic(restrictions_of(restricted, self), self.covariance.matrix)
-        chi2 = test.chi2 if test.rank == d else math.nan
-        if not (self.use_t if use_f is None else use_f):
-            return ModelTest(chi2, chi2_sf(chi2, d), d)
-        return ModelTest(chi2 / d, f_sf(chi2 / d, d, self.df_denom), d)
+        return wald_against(self, restrictions_of(restricted, self), d, use_f)
 
     def _warn_of_assumption(self, restricted: SolvedFit, name: str, assumed: str) -> None:
         """Called by what the user calls, whose caller is warned."""
-        robust = [fit.covariance.label for fit in (self, restricted) if not fit.covariance.classical]
-        if robust:
-            warnings.warn(
-                f"the {name} test assumes {assumed}, and the covariance of the models is {robust[0]}; "
-                "compare_wald_test uses that.",
-                InferenceWarning,
-                stacklevel=3,
-            )
+        warn_of_assumption((self, restricted), name, assumed, depth=4)
+
+
+def wald_against(fit: Estimates, restrictions: Hypotheses, d: float, use_f: bool | None) -> ModelTest:
+    """Test d restrictions by the covariance of a fit; NaN where that has a smaller rank."""
+    test = wald_statistic(restrictions, fit.covariance.matrix)
+    chi2 = test.chi2 if test.rank == d else math.nan
+    if not (fit.use_t if use_f is None else use_f):
+        return ModelTest(chi2, chi2_sf(chi2, d), d)
+    return ModelTest(chi2 / d, f_sf(chi2 / d, d, fit.df_denom), d)
+
+
+def warn_of_assumption(fits: Sequence[Estimates], name: str, assumed: str, depth: int = 3) -> None:
+    """Called by what the user calls, whose caller is warned."""
+    robust = [fit.covariance.label for fit in fits if not fit.covariance.classical]
+    if robust:
+        warnings.warn(
+            f"the {name} test assumes {assumed}, and the covariance of the models is {robust[0]}; "
+            "compare_wald_test uses that.",
+            InferenceWarning,
+            stacklevel=depth,
+        )

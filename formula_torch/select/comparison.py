@@ -35,6 +35,10 @@ GLM_TESTS: dict[str, Callable[[GlmFit, GlmFit], ModelTest]] = {
     "LM": GlmFit.compare_lm_test,
     "Wald": GlmFit.compare_wald_test,
 }
+SEVERAL_TESTS: dict[str, Callable[[SeveralFit, SeveralFit], ModelTest]] = {
+    "LR": SeveralFit.compare_lr_test,
+    "Wald": SeveralFit.compare_wald_test,
+}
 KINDS: tuple[Any, ...] = (RegressionFit, GlmFit, (GlmFit, SeveralFit), TrajectoryFit)
 
 
@@ -49,7 +53,7 @@ def compare(*fits: Any, test: str | None = None) -> pd.DataFrame:
     test : {None, "F", "LR", "LM", "Wald"}
         Test each model against the one before it, which must be nested in it: the methods
         ``compare_f_test`` (linear regressions only), ``compare_lr_test``, ``compare_lm_test``,
-        ``compare_wald_test``. Of trajectory
+        ``compare_wald_test`` (of several parameters LR and Wald, within one family). Of trajectory
         models ``"LR"`` only, between those with the same number of groups: 2 (llf - llf_r), chi-squared. Between
         numbers of groups there is none, as the smaller model lies on the boundary.
 
@@ -128,8 +132,6 @@ def _glms(models: list[tuple[str, GlmFit]], test: str | None) -> pd.DataFrame:
 
 def _several(models: list[tuple[str, GlmFit | SeveralFit]], test: str | None) -> pd.DataFrame:
     """Of models of which some have several parameters: what their likelihoods say."""
-    if test is not None:
-        raise ValueError("there is no test= between models of which one has several parameters; compare aic or bic.")
     first = models[0][1]
     for i, (_, other) in enumerate(models[1:], 2):
         _check_likelihoods(first, other, f"models 1 and {i}")
@@ -139,7 +141,15 @@ def _several(models: list[tuple[str, GlmFit | SeveralFit]], test: str | None) ->
     ]
     table = pd.DataFrame(rows)
     table["delta_aic"] = table["aic"] - table["aic"].min()
-    return table
+    if test is None:
+        return table
+    fits = [fit for _, fit in models if isinstance(fit, SeveralFit)]
+    if len(fits) < len(models) or test not in SEVERAL_TESTS:
+        raise ValueError(
+            f"test={test!r} is not between these models: those of several parameters have 'LR' and 'Wald', within one "
+            "family; compare aic or bic."
+        )
+    return _with_tests(table, [SEVERAL_TESTS[test](larger, smaller) for smaller, larger in pairwise(fits)])
 
 
 def _check_likelihoods(one: GlmFit | SeveralFit, other: GlmFit | SeveralFit, which: str) -> None:

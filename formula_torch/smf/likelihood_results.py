@@ -58,8 +58,9 @@ class LikelihoodResults(Tabulated, GlmFit):  # type: ignore[misc]  # the order o
 
     def _moments_of(self, cov_type: str) -> Moments:
         informed = with_observed_information(self) if self.observed or cov_type != "nonrobust" else self
-        # statsmodels' small-sample factors count rows.
-        return replace(GlmFit.moments(informed), n_obs=float(self.nobs))
+        moments = GlmFit.moments(informed)
+        # statsmodels' small-sample factors count rows. What a covariance keeps is in the coordinates of this solution.
+        return replace(moments, n_obs=float(self.nobs), cores=moments.cores and informed is self)
 
     @property
     def normalized_cov_params(self) -> pd.DataFrame:

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from formula_torch.design import Design
 from formula_torch.errors import DataError
-from formula_torch.numerics.arrays import threads_for
+from formula_torch.numerics.threads import threads_for
 from formula_torch.numerics.triangular import cholesky_root
 from formula_torch.solvers.bounded import Face, bounded, held_at
 from formula_torch.solvers.box import Box, Corner, box_least_squares
@@ -59,7 +59,7 @@ def bounded_scored(design: Design, kernel: Kernel, start: Tensor | Start, box: B
         Columns are dependent, and their bounds leave open which of them takes what; or the likelihood is not
         defined within the bounds near the start.
     """
-    with threads_for(float(design.n_rows) * design.k**2), np.errstate(all="ignore"):
+    with threads_for(design.work), np.errstate(all="ignore"):
         return bounded(design, box, _ScoringMethod(kernel, start))
 
 

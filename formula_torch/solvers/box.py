@@ -13,7 +13,8 @@ from scipy.linalg import solve_triangular
 
 from formula_torch.data import suggest
 from formula_torch.errors import DataError, UnknownNameError
-from formula_torch.numerics.arrays import as_tensor, threads_for
+from formula_torch.numerics.arrays import as_tensor
+from formula_torch.numerics.threads import threads_for
 
 __all__ = ["Box", "Corner", "box_least_squares"]
 

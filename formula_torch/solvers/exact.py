@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from formula_torch.numerics.double_double import DoubleDouble, dd_matmul, dd_sum
-from formula_torch.numerics.triangular import Rank
+from formula_torch.numerics.rank import Rank
 from formula_torch.solvers.standardise import Standardised
 
 __all__ = ["Answer", "exact_answer"]
@@ -21,10 +21,13 @@ EXACT_CELLS = 500_000
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """What a route returns for the kept columns: in the units of X and y, but `beta` and `ssr` of Z."""
+    """What a route returns for the kept columns: in the units of X and y, but `beta` and `ssr` of Z.
+
+    The inverse Gram matrix is given where it has more digits than that of the root.
+    """
 
     params: np.ndarray
-    inverse_gram: np.ndarray
+    exact_inverse: np.ndarray | None
     beta: np.ndarray
     ssr: float
     method: str
@@ -54,7 +57,7 @@ def exact_answer(z: Standardised, rank: Rank) -> Answer:
         params = params + DoubleDouble.of(shift)
     return Answer(
         params=params.round().numpy(),
-        inverse_gram=dd_matmul(dd_matmul(to_x, inverse), to_x_t).round().numpy(),
+        exact_inverse=dd_matmul(dd_matmul(to_x, inverse), to_x_t).round().numpy(),
         beta=beta[:, 0].round().numpy(),
         ssr=_exact_ssr(z, rank, beta[:, 0]),
         method="double-double",

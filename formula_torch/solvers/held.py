@@ -10,13 +10,23 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
+from scipy.linalg import qr
 
 from formula_torch.design import Coordinates, Design
 from formula_torch.design.auxiliary import without_columns
 from formula_torch.solvers.least_squares import LeastSquares
 from formula_torch.solvers.standardise import standardise
 
-__all__ = ["about_means", "embedded", "moved_to_offset", "spread", "with_dependent", "without_held"]
+__all__ = [
+    "about_means",
+    "determined",
+    "embedded",
+    "freed",
+    "moved_to_offset",
+    "spread",
+    "with_dependent",
+    "without_held",
+]
 
 
 def moved_to_offset(design: Design, held: Mapping[int, float]) -> Design:
@@ -76,14 +86,13 @@ def embedded(solution: LeastSquares, design: Design, held: Mapping[int, float]) 
     shifts, scales, shifted = np.zeros(k), standardise(design).scales, np.empty(k)
     shifts[free], scales[free], shifted[free] = at.shifts, at.scales, solution.shifted_params
     shifted[fixed] = np.array(list(held.values())) / scales[fixed]
-    inverse_gram, null_space = np.full((k, k), np.nan), np.zeros((len(solution.null_space), k))
-    inverse_gram[np.ix_(free, free)], null_space[:, free] = solution.inverse_gram, solution.null_space
+    null_space = np.zeros((len(solution.null_space), k))
+    null_space[:, free] = solution.null_space
     kept = [free[j] for j in solution.kept]
     position = None if at.constant is None else free[at.constant]
     return replace(
         solution,
         params=spread(solution.params, k, held),
-        inverse_gram=inverse_gram,
         kept=kept,
         dependent={free[j]: [free[i] for i in on] for j, on in solution.dependent.items()},
         null_space=null_space,
@@ -101,6 +110,52 @@ def without_held(solution: LeastSquares) -> tuple[Coordinates, np.ndarray]:
     kept = [free.index(j) for j in at.kept]
     constant = None if at.constant is None else free.index(at.constant)
     return Coordinates(at.shifts[free], at.scales[free], kept, constant, at.root), solution.shifted_params[free]
+
+
+def freed(solution: LeastSquares) -> LeastSquares:
+    """Return the solution of the free columns alone, of which `embedded` made that of all."""
+    if not solution.held:
+        return solution
+    free = [j for j in range(len(solution.params)) if j not in solution.held]
+    at = {j: i for i, j in enumerate(free)}
+    coordinates, shifted = without_held(solution)
+    return replace(
+        solution,
+        params=solution.params[free],
+        kept=coordinates.kept,
+        dependent={at[j]: [at[i] for i in on] for j, on in solution.dependent.items()},
+        null_space=solution.null_space[:, free],
+        constant=None if solution.constant is None else solution.constant[free],
+        entangled=[at[j] for j in solution.entangled],
+        coordinates=coordinates,
+        shifted_params=shifted,
+        held={},
+    )
+
+
+def determined(solution: LeastSquares, directions: np.ndarray) -> LeastSquares:
+    """Return the solution with as many coefficients given as there are directions of which the data say nothing.
+
+    What moves along no direction does not depend on which these are.
+
+    Parameters
+    ----------
+    solution : LeastSquares
+    directions : array, shape (m, k)
+        Independent, of the coefficients.
+    """
+    if not len(directions):
+        return solution
+    at = solution.coordinates
+    within = np.array([at.standardised_params(d)[at.kept] for d in directions])
+    # Shifts of the other columns need the constant.
+    able = [i for i, j in enumerate(at.kept) if j != at.constant or len(within) == at.rank]
+    given = [able[i] for i in qr(within[:, able], mode="r", pivoting=True)[1][: len(within)]]
+    rest = [i for i in range(at.rank) if i not in given]
+    kept = [at.kept[i] for i in rest]
+    constant = at.constant if at.constant in kept else None
+    root = at.root.of_columns(rest)
+    return replace(solution, kept=kept, coordinates=Coordinates(at.shifts, at.scales, kept, constant, root))
 
 
 def about_means(solution: LeastSquares, design: Design) -> Coordinates:

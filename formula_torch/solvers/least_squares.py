@@ -14,8 +14,7 @@ Dependent columns are found from left to right, as R does, never by a pseudo-inv
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from functools import cached_property
+from functools import reduce
 
 import numpy as np
 import torch
@@ -23,9 +22,11 @@ from torch import Tensor
 
 from formula_torch.design import Coordinates, Design
 from formula_torch.errors import DataError
-from formula_torch.numerics.triangular import Rank, cholesky_root, gram_rank, independent_columns, tall_qr
+from formula_torch.numerics.rank import Rank, gram_rank, independent_columns
+from formula_torch.numerics.triangular import cholesky_root, tall_qr
 from formula_torch.solvers.exact import Answer, exact_answer
 from formula_torch.solvers.rounding import Totals, is_flat, noise_level, totals_of
+from formula_torch.solvers.solution import LeastSquares
 from formula_torch.solvers.standardise import Standardised, standardise
 
 __all__ = ["LeastSquares", "Totals", "least_squares"]
@@ -45,76 +46,6 @@ EXACT_SMALL = 2e6
 EXACT_BUDGET = 1e8
 EXACT_CONDITION = 1e4
 EXACT_COLUMNS = 64
-
-
-@dataclass(frozen=True, eq=False)
-class LeastSquares:
-    """The solution of min sum w (y - offset - x'b)^2.
-
-    Parameters
-    ----------
-    params : array, shape (k,)
-        NaN for aliased columns.
-    inverse_gram : array, shape (k, k)
-        (X'WX)^-1, NaN for aliased columns.
-    kept : list of int
-    dependent : dict of int to list of int
-        Aliased column: the earlier columns it combines.
-    null_space : array, shape (aliased, k)
-        Combinations of columns, of unit size, that are zero on the data: rows where they are not cannot be predicted.
-    ssr : float
-        Weighted sum of squared residuals; 0 where it is rounding noise (`perfect`).
-    totals : Totals
-    constant : array, shape (k,), or None
-        A combination of the columns that is 1 on every row, where they span the constant.
-    condition : float
-        Condition number of the standardised columns: the digits at stake.
-    entangled : list of int
-        The columns most nearly dependent on others, worst first.
-    method : str
-        ``"cholesky"``, ``"qr"`` or ``"double-double"``.
-    perfect, constant_response : bool
-    coordinates : Coordinates
-    shifted_params : array, shape (k,)
-        Coefficients of the columns shifted and scaled as in `coordinates`, zero where aliased, for the
-        response less `response_shift`: residuals from these lose nothing to large shifts.
-    response_shift : float
-    held : dict of int to float
-        Columns whose coefficient is given, as at a bound, and counts in `params`: neither kept nor dependent.
-    """
-
-    params: np.ndarray
-    inverse_gram: np.ndarray
-    kept: list[int]
-    dependent: dict[int, list[int]]
-    null_space: np.ndarray
-    ssr: float
-    totals: Totals
-    constant: np.ndarray | None
-    condition: float
-    entangled: list[int]
-    method: str
-    perfect: bool
-    constant_response: bool
-    coordinates: Coordinates
-    shifted_params: np.ndarray
-    response_shift: float
-    held: dict[int, float] = field(default_factory=dict)
-
-    @property
-    def spans_constant(self) -> bool:
-        """Whether the columns span the constant (explicitly or not)."""
-        return self.constant is not None
-
-    @property
-    def rank(self) -> int:
-        """Number of independent columns."""
-        return len(self.kept)
-
-    @cached_property
-    def singular_values(self) -> np.ndarray:
-        """Singular values of sqrt(W) X (kept columns), largest first."""
-        return np.linalg.svd(self.coordinates.raw_root, compute_uv=False) if self.rank else np.zeros(0)
 
 
 def least_squares(design: Design) -> LeastSquares:
@@ -140,10 +71,9 @@ def least_squares(design: Design) -> LeastSquares:
 def _solve(z: Standardised) -> LeastSquares:
     gram = _bordered_gram(z)
     design, k = z.source, z.design.k
-    root = cholesky_root(gram[:k, :k])
     work = design.n_rows * k**2
-    if root is not None and root.condition <= (CHOLESKY_CONDITION if work <= QR_CHEAP else CHOLESKY_CONDITION_LARGE):
-        rank = Rank.full(root)
+    rank = _well_conditioned(gram[:k, :k], work)
+    if rank is not None:
         tiny = 0 < work <= EXACT_TINY and z.is_plain
         answer = exact_answer(z, rank) if tiny else _corrected(z, rank, gram[:k, k], 1, "cholesky")
     elif work > QR_BUDGET:
@@ -152,6 +82,15 @@ def _solve(z: Standardised) -> LeastSquares:
     else:
         rank, answer = _ill_conditioned(z, gram)
     return _report(z, gram, rank, answer)
+
+
+def _well_conditioned(gram: np.ndarray, work: int) -> Rank | None:
+    """Columns of which Cholesky's root keeps enough digits; None where a QR is to decide."""
+    k, limit = len(gram), CHOLESKY_CONDITION if work <= QR_CHEAP else CHOLESKY_CONDITION_LARGE
+    # Levels that no row has would cost a large problem its QR, and need none.
+    live = np.flatnonzero(np.diag(gram) > 0) if work > QR_CHEAP else np.arange(k)
+    root = cholesky_root(gram if len(live) == k else gram[np.ix_(live, live)])
+    return Rank.full(root).among(live, k) if root is not None and root.condition <= limit else None
 
 
 def _bordered_gram(z: Standardised) -> np.ndarray:
@@ -204,7 +143,7 @@ def _corrected(z: Standardised, rank: Rank, xy: np.ndarray, steps: int, method: 
         beta[rank.kept] += delta
     return Answer(
         params=z.params(beta)[rank.kept],
-        inverse_gram=z.covariance(rank.root.inverse_gram, rank.kept),
+        exact_inverse=None,
         beta=beta[rank.kept],
         ssr=max(ssr - delta @ gradient[rank.kept], 0.0),
         method=method,
@@ -213,13 +152,19 @@ def _corrected(z: Standardised, rank: Rank, xy: np.ndarray, steps: int, method: 
 
 def _residual_pass(z: Standardised, beta: np.ndarray, target: Callable[[slice], Tensor]) -> tuple[np.ndarray, float]:
     """X'W r and r'W r for r = target - Z beta, in one pass over the row blocks."""
-    gradient, ssr, weights = np.zeros(z.design.k), 0.0, z.design.weights
-    for rows, batch in z.design.formed():
-        residual = target(rows) - batch.matvec(beta)
-        weighted = residual if weights is None else residual * weights[rows]
-        gradient += batch.rmatvec(weighted)
-        ssr += float(weighted @ residual)
-    return gradient, ssr
+    weights = z.design.weights
+
+    def part(within: slice) -> tuple[np.ndarray, float]:
+        gradient, ssr = np.zeros(z.design.k), 0.0
+        for rows, batch in z.design.formed(within=within):
+            residual = target(rows) - batch.matvec(beta)
+            weighted = residual if weights is None else residual * weights[rows]
+            gradient += batch.rmatvec(weighted)
+            ssr += float(weighted @ residual)
+        return gradient, ssr
+
+    gradients, ssrs = zip(*z.design.over_rows(part), strict=True)
+    return reduce(np.add, gradients), sum(ssrs)
 
 
 def _report(z: Standardised, gram: np.ndarray, rank: Rank, answer: Answer) -> LeastSquares:
@@ -227,13 +172,11 @@ def _report(z: Standardised, gram: np.ndarray, rank: Rank, answer: Answer) -> Le
     k = z.design.k
     beta, params = np.zeros(k), np.full(k, np.nan)
     beta[rank.kept], params[rank.kept] = answer.beta, answer.params
-    inverse_gram = np.full((k, k), np.nan)
-    inverse_gram[np.ix_(rank.kept, rank.kept)] = answer.inverse_gram
     totals = totals_of(z, gram)
     perfect = answer.ssr <= noise_level(z, gram, beta, answer.method == "double-double")
     return LeastSquares(
         params=params,
-        inverse_gram=inverse_gram,
+        exact_inverse=answer.exact_inverse,
         kept=rank.kept,
         null_space=_null_space(z, gram, rank),
         dependent={j: _ingredients(gram, j, b) for j, b in rank.combinations.items()},
@@ -253,7 +196,7 @@ def _report(z: Standardised, gram: np.ndarray, rank: Rank, answer: Answer) -> Le
 
 def _entangled(rank: Rank) -> list[int]:
     """Up to three columns within a factor ten of the largest variance inflation."""
-    inflation = np.linalg.norm(rank.root.r, axis=0) * np.linalg.norm(rank.root.inverse, axis=1)
+    inflation = rank.root.lengths * np.sqrt(rank.root.inverse_diagonal)
     order = np.argsort(-inflation, kind="stable")[:3]
     return [rank.kept[i] for i in order if inflation[i] > inflation[order[0]] / 10]
 
@@ -283,7 +226,9 @@ def _spanned_constant(z: Standardised, gram: np.ndarray, rank: Rank) -> np.ndarr
     """
     k = z.design.k
     if z.design.constant is not None:
-        return np.eye(k)[z.design.constant]
+        unit = np.zeros(k)
+        unit[z.design.constant] = 1.0
+        return unit
     if not rank.kept:
         return None
     ones, weight = gram[:k, k + 1][rank.kept], gram[k + 1, k + 1]

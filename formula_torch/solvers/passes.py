@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial, reduce
 from typing import Protocol
 
 import numpy as np
@@ -68,6 +69,17 @@ class Sums:
     largest: float
     weight: float
 
+    def __add__(self, other: Sums) -> Sums:
+        """Sums over the rows of both."""
+        return Sums(
+            self.loss + other.loss,
+            self.gradient + other.gradient,
+            self.information + other.information,
+            self.pearson + other.pearson,
+            max(self.largest, other.largest),
+            self.weight + other.weight,
+        )
+
 
 def dispersion_of(here: Sums, kernel: Kernel, freedom: int) -> float:
     """Pearson's estimate, where the dispersion is estimated, else one."""
@@ -76,9 +88,22 @@ def dispersion_of(here: Sums, kernel: Kernel, freedom: int) -> float:
 
 def working(design: Design, kernel: Kernel, eta: Tensor) -> Design:
     """Least squares whose solution is the next step: response eta + s / W less the offset, weights W."""
-    assert design.y is not None
     response, weights = torch.empty_like(eta), torch.empty_like(eta)
-    for rows in slices(design.n_rows, BATCH_ROWS):
+    design.over_rows(partial(_work, design, kernel, eta, response, weights))
+    least = max(float(weights.max()) * LEAST_WEIGHT, LEAST_INFORMATION)
+    if bool((low := weights < least).any()):
+        # With more weight a row is to be nearer, so that the gradient stays.
+        response[low] = eta[low] + (response[low] - eta[low]) * (weights[low] / least)
+        weights.clamp_(min=least)
+    # The offset is within eta; the design takes it from the response.
+    return replace(design, y=response, weights=weights)
+
+
+def _work(design: Design, kernel: Kernel, eta: Tensor, response: Tensor, weights: Tensor, within: slice) -> None:
+    """Fill in the working response and weights of a range of rows."""
+    assert design.y is not None
+    for part in slices(within.stop - within.start, BATCH_ROWS):
+        rows = slice(within.start + part.start, within.start + part.stop)
         _, score, information = kernel.pieces(design.y[rows], eta[rows])
         if not kernel.dispersed:
             # Far on the wrong side information vanishes, and the score does not: the response would outgrow the others.
@@ -89,13 +114,6 @@ def working(design: Design, kernel: Kernel, eta: Tensor) -> Design:
             score.mul_(design.weights[rows] > 0)
         torch.add(eta[rows], score, out=response[rows])
         weights[rows] = information if design.weights is None else information * design.weights[rows]
-    least = max(float(weights.max()) * LEAST_WEIGHT, LEAST_INFORMATION)
-    if bool((low := weights < least).any()):
-        # With more weight a row is to be nearer, so that the gradient stays.
-        response[low] = eta[low] + (response[low] - eta[low]) * (weights[low] / least)
-        weights.clamp_(min=least)
-    # The offset is within eta; the design takes it from the response.
-    return replace(design, y=response, weights=weights)
 
 
 def sums_of(design: Design, kernel: Kernel, beta: np.ndarray) -> Sums:
@@ -108,10 +126,14 @@ def sums_of(design: Design, kernel: Kernel, beta: np.ndarray) -> Sums:
     kernel : Kernel
     beta : array, shape (k,)
     """
+    return reduce(Sums.__add__, design.over_rows(partial(_sums_within, design, kernel, beta)))
+
+
+def _sums_within(design: Design, kernel: Kernel, beta: np.ndarray, within: slice) -> Sums:
     sums, gradient = GramSums(design.k, design.numeric, design.factors, 0), np.zeros(design.k)
     total, pearson, largest, weight = 0.0, 0.0, 0.0, 0.0
     assert design.y is not None
-    for rows, batch in design.formed():
+    for rows, batch in design.formed(within=within):
         eta = batch.matvec(beta)
         if design.offset is not None:
             eta += design.offset[rows]

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from formula_torch.design import Coordinates, Design
 from formula_torch.design.gram import GramSums
-from formula_torch.numerics.arrays import threads_for
+from formula_torch.numerics.threads import threads_for
 from formula_torch.numerics.triangular import Root, cholesky_root
 from formula_torch.solvers.least_squares import LeastSquares, least_squares
 from formula_torch.solvers.passes import Kernel, Sums, sums_of, working
@@ -82,7 +82,7 @@ def jeffreys(design: Design, kernel: TiltedKernel, start: Start) -> Scored:
     >>> found.params.round(4).tolist()
     [-3.2748, 1.3099]
     """
-    with threads_for(float(design.n_rows) * design.k**2), np.errstate(all="ignore"):
+    with threads_for(design.work), np.errstate(all="ignore"):
         first = least_squares(working(design, kernel, start(design)))
         coordinates, kept = first.coordinates, first.kept
         standard = coordinates.standardised(design)

@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 
 from formula_torch.design import Batch, Design
+from formula_torch.numerics.triangular import cholesky_root
 from formula_torch.solvers.least_squares import LeastSquares, least_squares
 
 __all__ = ["Frame", "Recession", "is_sum_of", "normalised_rows", "recession"]
@@ -33,6 +34,8 @@ ROUNDING_BY_CONDITION = 1e-15
 STORED_ROUNDING = 1e-15
 # A coefficient that moves by less than this share of a direction moves by rounding.
 MOVED = 1e-9
+# Directions no further from orthogonal than this are projected on by their products.
+NORMAL_CONDITION = 300.0
 ROUNDS = 50
 # A linear program has so many rows more each round.
 PROGRAM_ROWS = 1000
@@ -67,7 +70,7 @@ class Frame:
     def sizes(self) -> np.ndarray:
         """Root mean squares of the columns, zero where dependent, shape (k,)."""
         sizes = np.zeros(self.design.k)
-        sizes[self.plain.kept] = np.linalg.norm(self.plain.coordinates.raw_root, axis=0) / self.design.n_rows**0.5
+        sizes[self.plain.kept] = self.plain.coordinates.raw_lengths / self.design.n_rows**0.5
         return sizes
 
     def null_space(self, settled: Tensor) -> tuple[np.ndarray, float]:
@@ -83,9 +86,13 @@ class Frame:
     def projected(self, direction: np.ndarray, basis: np.ndarray) -> np.ndarray:
         """Return the part of a direction within a span, least squares over all rows, shape (k,)."""
         inner = self.plain.coordinates
-        root = inner.root.r
         within = np.array([inner.standardised_params(b)[inner.kept] for b in basis])
-        share = np.linalg.lstsq(root @ within.T, root @ inner.standardised_params(direction)[inner.kept], rcond=None)[0]
+        target = inner.standardised_params(direction)[inner.kept]
+        root = cholesky_root(within @ inner.root.product(within.T))
+        if root is not None and root.condition <= NORMAL_CONDITION:
+            share = root.solve(within @ inner.root.product(target))
+        else:
+            share = np.linalg.lstsq(inner.root.half(within.T), inner.root.half(target), rcond=None)[0]
         return np.asarray(share @ basis)
 
     def moves(self, direction: np.ndarray, rounding: float) -> Tensor:
@@ -102,7 +109,7 @@ class Frame:
     def picked(self, index: Tensor, basis: np.ndarray) -> np.ndarray:
         """X B' of a few rows, shape (rows, m)."""
         within = np.array([self.plain.coordinates.standardised_params(b) for b in basis])
-        return _picked(self.standard, index).dense() @ within.T
+        return _picked(self.standard, index).form().matmat(within.T).mT.cpu().numpy()
 
 
 def _only(design: Design, rows: Tensor) -> Design:

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from torch import Tensor
 
 from formula_torch.design import Coordinates, Design
 from formula_torch.errors import DataError
-from formula_torch.numerics.arrays import threads_for
+from formula_torch.numerics.threads import threads_for
 from formula_torch.numerics.triangular import cholesky_root
 from formula_torch.solvers.least_squares import LeastSquares, least_squares
 from formula_torch.solvers.passes import Kernel, Sums, dispersion_of, sums_of, working
@@ -44,6 +44,10 @@ HALVINGS = 40
 # With as many rows, every tenth finds the start, and of these again every tenth.
 SAMPLED_ROWS = 100_000
 STRIDE = 10
+# A sample differs from the whole by some of its own standard errors: one tells no more than to within this share of
+# them (of their squares, as a decrement is), and it is near after few steps or it is no start.
+NEAR = 1e-1
+MOST_NEARING = 30
 # Rows with less information than this share of the largest may be separated in a sample, and not in the whole.
 LEAST_SHARE = 1e-8
 # Predictors this many times as far out as the sample's are of rows unlike its own.
@@ -95,7 +99,7 @@ def scored(design: Design, kernel: Kernel, start: Tensor | Start) -> Scored:
         such, where a sample may bring a better one.
     """
     # Working responses of rows far out may leave the range of numbers; the climb halves its steps there.
-    with threads_for(float(design.n_rows) * design.k**2), np.errstate(all="ignore"):
+    with threads_for(design.work), np.errstate(all="ignore"):
         if isinstance(start, Tensor):
             return _climbed(design, kernel, _begun(design, kernel, start))
         place = _sampled(design, kernel, start) or _begun(design, kernel, start(design))
@@ -138,21 +142,37 @@ def _sampled(design: Design, kernel: Kernel, start: Start) -> _Place | None:
     except DataError:
         # Of rare events a sample may have none.
         return None
-    found = _climbed(part, kernel, place)
-    if not found.converged or found.solution.rank < design.k or not _informative(part, kernel, found, begin):
+    if len(place.kept) < design.k or (near := _neared(place, kernel)) is None:
         return None
-    at = found.solution.coordinates
-    standard, beta = at.standardised(design), at.standardised_params(found.params)
+    beta, largest = near
+    if not _informative(place.design, kernel, beta, begin):
+        return None
+    standard = place.coordinates.standardised(design)
     here = sums_of(standard, kernel, beta)
     # A row that no row of the sample is like may be thrown out of the range of numbers.
-    like = here.largest <= MOST_BEYOND * (found.largest + 1)
-    return _Place(standard, at, found.solution.kept, beta, here) if like and math.isfinite(here.loss) else None
+    like = here.largest <= MOST_BEYOND * (largest + 1)
+    return _Place(standard, place.coordinates, place.kept, beta, here) if like and math.isfinite(here.loss) else None
 
 
-def _informative(design: Design, kernel: Kernel, found: Scored, begin: Tensor) -> bool:
+def _neared(place: _Place, kernel: Kernel) -> tuple[np.ndarray, float] | None:
+    """Come near the maximum of a sample: there, and the largest linear predictor on the way; None where it is far."""
+    beta, here = place.beta, place.here
+    for _ in range(MOST_NEARING):
+        step = newton_step(here, place.kept)
+        decrement = float(here.gradient @ step) / dispersion_of(here, kernel, place.design.n_rows - len(place.kept))
+        if not decrement > 0:
+            return None
+        # What is left after a step is of the order of its square, in the predictors.
+        if decrement < NEAR or decrement**2 / place.design.n_rows < NEAR:
+            return beta + step, here.largest
+        beta, here = searched(place.design, kernel, beta, step, here)
+    return None
+
+
+def _informative(design: Design, kernel: Kernel, beta: np.ndarray, begin: Tensor) -> bool:
     """Whether every row of a sample tells something where it ended; else a like row may be thrown far."""
     assert design.y is not None
-    eta = design.linear_predictor(np.nan_to_num(found.params))
+    eta = design.linear_predictor(beta)
     information = kernel.pieces(design.y, eta)[2]
     # Of one outcome alone all rows end without.
     most = max(float(information.max()), float(kernel.pieces(design.y, begin)[2].max()))
@@ -165,9 +185,12 @@ def _climbed(design: Design, kernel: Kernel, place: _Place) -> Scored:
     while iterations < MOST_STEPS and math.isfinite(here.loss):
         proposed, before = newton_step(here, kept), decrement
         if not proposed.any() and here.gradient.any():
-            # The information is singular: nothing says how far to go.
-            decrement = math.inf
-            break
+            # Products of nearly equal columns are singular; least squares of the columns themselves may not be.
+            nearer = _last(design, standard, kernel, beta)
+            proposed = coordinates.standardised_params(nearer.params) - beta
+            if nearer.kept != kept or not here.gradient @ proposed > 0:
+                decrement = math.inf
+                break
         step = proposed
         if kernel.dispersed and _is_rounding(here, beta, step):
             decrement = 0.0
@@ -187,6 +210,8 @@ def _climbed(design: Design, kernel: Kernel, place: _Place) -> Scored:
         iterations += 1
     last = _last(design, standard, kernel, beta)
     converged = top or decrement < DECREMENT
+    if not converged:
+        last = _within(last, standard, kernel, coordinates, beta)
     return _ended(last, iterations, decrement, converged, raw_step(coordinates, step), here.largest)
 
 
@@ -215,18 +240,31 @@ class _End:
     def is_next(self, decrement: float, before: float) -> bool:
         """Whether the next step leads there."""
         gain = decrement / before
-        return self.squares and math.isfinite(before) and decrement * gain**2 * self.share < LEFT_BEFORE
+        near = gain < LINEAR and decrement * gain**2 * self.share < LEFT_BEFORE
+        return self.squares and math.isfinite(before) and near
 
 
 def _last(design: Design, standard: Design, kernel: Kernel, beta: np.ndarray) -> LeastSquares:
     return least_squares(working(design, kernel, standard.linear_predictor(beta)))
 
 
+def _within(
+    last: LeastSquares, standard: Design, kernel: Kernel, coordinates: Coordinates, beta: np.ndarray
+) -> LeastSquares:
+    """Take back a last step that leads out of the range of means."""
+    if math.isfinite(sums_of(standard, kernel, coordinates.standardised_params(last.params)).loss):
+        return last
+    params = raw_step(coordinates, beta)
+    shifted = last.coordinates.standardised_params(params)
+    params[list(last.dependent)] = np.nan
+    return replace(last, params=params, shifted_params=shifted, response_shift=0.0)
+
+
 def _rest(last: LeastSquares, params: np.ndarray) -> float:
     """Squared length of the last step, from some coefficients, in the metric of the information."""
     at = last.coordinates
     moved = at.standardised_params(last.params) - at.standardised_params(params)
-    return float(np.sum((at.root.r @ moved[last.kept]) ** 2))
+    return float(np.sum(at.root.half(moved[last.kept]) ** 2))
 
 
 def _is_rounding(here: Sums, beta: np.ndarray, step: np.ndarray) -> bool:
@@ -260,7 +298,7 @@ def raw_step(coordinates: Coordinates, step: np.ndarray) -> np.ndarray:
 def newton_step(here: Sums, kept: list[int]) -> np.ndarray:
     """Newton's step of the kept columns, shape (k,); zero where the information is not positive."""
     step = np.zeros(len(here.gradient))
-    information = here.information[np.ix_(kept, kept)]
+    information = here.information if len(kept) == len(step) else here.information[np.ix_(kept, kept)]
     root = cholesky_root(information) if np.isfinite(information).all() else None
     if root is not None:
         step[kept] = root.solve(here.gradient[kept])
@@ -274,7 +312,7 @@ def _defined(design: Design, kernel: Kernel, beta: np.ndarray, start: Tensor) ->
         return beta, here
     centre = np.zeros(design.k)
     eta = start if design.offset is None else start - design.offset
-    centre[design.constant] = float(eta.mean())
+    centre[design.constant] = float(eta.median())
     for _ in range(HALVINGS):
         beta = (beta + centre) / 2
         here = sums_of(design, kernel, beta)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from formula_torch.design import Design
-from formula_torch.numerics.arrays import threads_for
+from formula_torch.numerics.threads import threads_for
 from formula_torch.solvers.passes import Kernel
 from formula_torch.solvers.recession import MOVED, Frame, Recession, is_sum_of, normalised_rows, recession
 from formula_torch.solvers.scoring import Scored
@@ -66,6 +66,8 @@ class Separation:
     ----------
     positions : list of int
         Of the coefficients that the data leave without a finite estimate.
+    basis : array, shape (m, k)
+        The directions in which they run, and of which the data say nothing.
     signs : int array, one for each position
         1 or -1 where the way is known, else 0.
     n_rows : int
@@ -80,6 +82,7 @@ class Separation:
     """
 
     positions: list[int]
+    basis: np.ndarray
     signs: np.ndarray
     n_rows: int
     of_rows: int
@@ -111,7 +114,7 @@ def separation(design: Design, kernel: PullingKernel, found: Scored) -> Separati
     ([0, 1], [-1, 1], 4, True)
     """
     assert design.y is not None
-    with threads_for(float(design.n_rows) * design.k**2), np.errstate(all="ignore"):
+    with threads_for(design.work), np.errstate(all="ignore"):
         if _informative(design, kernel, found):
             return None
         live = torch.ones_like(design.y, dtype=torch.bool) if design.weights is None else design.weights > 0
@@ -162,6 +165,7 @@ def _described(seen: Recession, pull: Tensor, of_rows: int) -> Separation:
     positions = np.flatnonzero(moving.any(axis=0))
     return Separation(
         positions=positions.tolist(),
+        basis=np.where(moving, seen.basis, 0.0),
         signs=_signs(seen, pull, positions),
         n_rows=int(seen.forward.sum()),
         of_rows=of_rows,
@@ -175,19 +179,25 @@ def _groups(seen: Recession, pull: Tensor, parts: list[np.ndarray]) -> tuple[Sep
     if len(parts) > DESCRIBED:
         parts = [*parts[:DESCRIBED], np.sort(np.concatenate(parts[DESCRIBED:]))]
     groups = tuple(_group(seen, pull, part) for part in parts)
-    if sum(g.n_rows for g in groups) == int(seen.forward.sum()):
+    # Where all rows have one outcome every direction is one of separation, and none separates by itself.
+    if all(g.n_rows for g in groups) and sum(g.n_rows for g in groups) == int(seen.forward.sum()):
         return groups
     return (_group(seen, pull, np.sort(np.concatenate(parts))),)
 
 
 def _connected(moving: np.ndarray) -> list[np.ndarray]:
     """Positions in groups that no direction links, from directions by coefficient, bool of shape (m, k)."""
-    groups: list[np.ndarray] = []
-    for row in moving:
-        linked = [g for g in groups if (g & row).any()]
-        groups = [g for g in groups if not (g & row).any()]
-        groups.append(np.logical_or.reduce([row, *linked]))
-    return sorted((np.flatnonzero(g) for g in groups), key=lambda g: int(g[0]))
+    # Loaded where there is something to separate, and not with every fit.
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    direction, position = np.nonzero(moving)
+    nodes = sum(moving.shape)
+    links = coo_array((np.ones(len(direction)), (direction, len(moving) + position)), shape=(nodes, nodes))
+    label = connected_components(links, directed=False)[1][len(moving) :]
+    positions = np.flatnonzero(moving.any(axis=0))
+    _, first = np.unique(label[positions], return_index=True)
+    return [positions[label[positions] == label[positions[i]]] for i in np.sort(first)]
 
 
 def _group(seen: Recession, pull: Tensor, part: np.ndarray) -> Separated:

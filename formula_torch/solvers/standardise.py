@@ -67,16 +67,6 @@ class Standardised:
             params[self.design.constant] += self.shift - params @ self.shifts
         return params
 
-    def covariance(self, matrix: np.ndarray, kept: list[int]) -> np.ndarray:
-        """(Z'Z)^-1 of the kept columns to (X'X)^-1: the constant's row and column take up the shifts."""
-        scales, shifts = self.scales[kept], self.shifts[kept]
-        moved = matrix * scales * scales[:, None]
-        if self.design.constant is not None:
-            c = kept.index(self.design.constant)
-            moved[c] -= shifts @ moved
-            moved[:, c] -= moved @ shifts
-        return moved
-
     def combination(self, b: np.ndarray, j: int) -> np.ndarray:
         """z_j = sum b_i z_i to the coefficients c of x_j = sum c_i x_i, both of shape (k,)."""
         moved = b * self.scales / self.scales[j]

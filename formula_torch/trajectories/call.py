@@ -17,7 +17,7 @@ from formula_torch.formula.dialect import parse
 from formula_torch.formula.learn import Problem, learn
 from formula_torch.inference.covariance import UnitSandwich
 from formula_torch.inference.vcov import resolve_vcov
-from formula_torch.numerics.arrays import threads_for
+from formula_torch.numerics.threads import threads_for
 from formula_torch.result.call import Call, table_reference
 from formula_torch.result.rows import Rows
 from formula_torch.result.trajectory import TrajectoryFit

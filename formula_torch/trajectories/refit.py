@@ -13,7 +13,8 @@ from formula_torch.inference.dense_scores import DenseScores
 from formula_torch.inference.moments import Moments
 from formula_torch.models.mixture import Mixture
 from formula_torch.models.mixture.ascent import Ascent
-from formula_torch.numerics.arrays import slices, threads_for
+from formula_torch.numerics.arrays import slices
+from formula_torch.numerics.threads import threads_for
 from formula_torch.solvers.newton import Climb, climb
 from formula_torch.trajectories.parameters import Parameters
 from formula_torch.trajectories.verdict import UNFINISHED

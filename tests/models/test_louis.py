@@ -14,7 +14,7 @@ from formula_torch.models.mixture import Mixture
 from formula_torch.models.mixture.compress import UnitRows, compressed
 from formula_torch.models.mixture.elementwise import component_of
 from formula_torch.models.mixture.expectation import em_step, maximised
-from formula_torch.numerics.arrays import threads_for
+from formula_torch.numerics.threads import threads_for
 
 FAMILIES = [GAUSSIAN, POISSON, BERNOULLI]
 GROUPS = 3

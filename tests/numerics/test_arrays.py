@@ -7,7 +7,8 @@ import pytest
 import torch
 
 import formula_torch as ft
-from formula_torch.numerics.arrays import as_tensor, resolve_device, segment_sum, threads_for
+from formula_torch.numerics.arrays import as_tensor, resolve_device, segment_sum
+from formula_torch.numerics.threads import threads_for
 
 
 def test_read_only_memory_is_viewed_without_a_copy() -> None:

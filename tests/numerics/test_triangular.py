@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from formula_torch.numerics.triangular import Root, cholesky_root, gram_rank, independent_columns, tall_qr
+from formula_torch.numerics.rank import gram_rank, independent_columns
+from formula_torch.numerics.triangular import Root, cholesky_root, tall_qr
 
 
 @pytest.fixture

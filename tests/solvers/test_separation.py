@@ -14,7 +14,9 @@ from scipy.optimize import linprog
 from formula_torch.families.generalized import GeneralizedFamily, resolve_generalized
 from formula_torch.formula.learn import Problem, learn
 from formula_torch.models.glm import first_predictor
+from formula_torch.numerics import rank, triangular
 from formula_torch.present.messages import separation_warnings
+from formula_torch.solvers import least_squares as equations
 from formula_torch.solvers import recession as module
 from formula_torch.solvers.least_squares import least_squares
 from formula_torch.solvers.recession import Frame, recession
@@ -209,6 +211,47 @@ def test_many_levels_are_gathered() -> None:
     assert seen.n_rows == sum(g.n_rows for g in seen.groups) == 15 * 12
 
 
+def levels_apart() -> pd.DataFrame:
+    """Ninety levels: two of one outcome each, and one in which `v`, zero elsewhere, tells the outcome."""
+    draw = np.random.default_rng(12)
+    n = 1800
+    data = pd.DataFrame({"g": draw.integers(0, 90, n), "x": draw.normal(size=n), "y": draw.integers(0, 2, n) * 1.0})
+    inside = data.g == 40
+    data["v"] = np.where(inside, draw.normal(size=n), 0.0)
+    data["y"] = data.y.where(~inside, data.v > 0).where(data.g != 7, 0.0).where(data.g != 50, 1.0)
+    return data
+
+
+@pytest.mark.parametrize("formula", ["y ~ x + v + C(g)", "y ~ C(g) + x + v", "y ~ 0 + C(g) + v + x"])
+@pytest.mark.parametrize("reference", [0, 7])
+def test_levels_by_themselves_are_as_among_dense_columns(formula: str, reference: int, monkeypatch) -> None:
+    data = levels_apart()
+    data["g"] = data.g.replace({0: reference, reference: 0})
+    problem, _, dense, expected = _without_arrows(formula, data, monkeypatch)
+    monkeypatch.setattr(equations, "QR_CHEAP", 0)
+    _, _, found, seen = looked(formula, data)
+    assert named(problem, seen) == named(problem, expected)
+    assert seen.n_rows == expected.n_rows == data.g.isin({0 if reference else 7, 40, 50}).sum()
+    assert seen.signs.tolist() == expected.signs.tolist()
+    assert [(g.positions, g.n_rows, g.pull) for g in seen.groups] == [
+        (g.positions, g.n_rows, g.pull) for g in expected.groups
+    ]
+    finite = [j for j in range(problem.design.k) if j not in seen.positions]
+    assert found.solution.kept == dense.solution.kept
+    np.testing.assert_allclose(found.params[finite], dense.params[finite], atol=1e-10)
+    # About the shift of `v`, which is infinite, the constant's error has lost its digits on either way.
+    told = [j for j in finite if j != problem.design.constant]
+    errors = [np.sqrt(np.diag(at.solution.inverse_gram)[told]) for at in (found, dense)]
+    np.testing.assert_allclose(*errors, rtol=1e-9)
+
+
+def _without_arrows(formula: str, data: pd.DataFrame, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(triangular, "arrow_of", lambda gram: None)
+        patch.setattr(rank, "arrow_of", lambda gram: None)
+        return looked(formula, data)
+
+
 @pytest.mark.parametrize("link", ["logit", "probit", "cloglog", "loglog", "cauchit"])
 def test_complete_separation(link: str) -> None:
     data = one_data()
@@ -377,7 +420,7 @@ def test_messages() -> None:
         problem, kernel, _, seen = looked(formula, data.assign(y=y), family)
         return list(map(str, separation_warnings(problem, seen, curable=not kernel.dispersed)))
 
-    remedy = "prior='firth' gives finite estimates."
+    remedy = "ft.fit(..., prior='firth') gives finite estimates."
     in_c, in_d = (data.g == "c").sum(), (data.g == "d").sum()
     one = data.coin.where(data.g != "c", 0)
     assert said("y ~ g + x", one) == [

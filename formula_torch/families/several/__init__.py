@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import is_dataclass, replace
 
 from formula_torch.families.links import LINKS, Link, resolve_link
 from formula_torch.families.several.categories import Multinomial, Ordered
@@ -51,23 +51,24 @@ SEVERAL: dict[str, SeveralFamily] = {
     "ordered_probit": Ordered(link=LINKS["probit"]),
     "multinomial": Multinomial(),
 }
-_LINKED = (Beta, Ordered)
 
 
 def is_several(family: object) -> bool:
-    """Whether a family, or its spelling, is one of several predictors."""
+    """Whether a family is one of several predictors: a spelling, or a value that has ``predictors``."""
     if isinstance(family, str):
         return family in SEVERAL
-    return isinstance(family, tuple({type(value) for value in SEVERAL.values()}))
+    return hasattr(family, "predictors") and not isinstance(family, type)
 
 
 def resolve_several(family: SeveralFamily | str, link: Link | str | None = None) -> SeveralFamily:
-    """Read a family of several predictors: a value, or its spelling; with another link where it has one.
+    """Read a family of several predictors: a value, or its spelling; with another link where it has the field ``link``.
 
     Raises
     ------
     ValueError
         A spelling is not known, or the family has no link to choose.
+    TypeError
+        A family of one's own lacks a part of `SeveralFamily`.
 
     Examples
     --------
@@ -78,10 +79,12 @@ def resolve_several(family: SeveralFamily | str, link: Link | str | None = None)
         if family not in SEVERAL:
             raise ValueError(f"family={family!r} is not known; use one of {', '.join(map(repr, SEVERAL))}.")
         family = SEVERAL[family]
+    if lacking := [part for part in vars(SeveralFamily) if part[0] != "_" and not hasattr(family, part)]:
+        raise TypeError(f"{type(family).__name__} is no family of several predictors: it lacks {', '.join(lacking)}.")
     if link is None:
         return family
     chosen = resolve_link(link)
-    if not isinstance(family, _LINKED):
+    if not is_dataclass(family) or not hasattr(family, "link"):
         raise ValueError(
             f"link={chosen.name!r}: the links of family={family.name!r} cannot be chosen; leave link= out."
         )

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from formula_torch.families.several.gamma_ratio import gamma_ratio, log_factorial
+from formula_torch.families.by_count import log_factorial
+from formula_torch.families.several.gamma_ratio import gamma_ratio
 from formula_torch.families.several.protocol import (
     Derivatives,
     Numeric,
@@ -30,7 +31,15 @@ from formula_torch.families.support import doubt_counts, refuse_negative
 __all__ = ["COUNTS", "CountFamily", "NegativeBinomial1", "NegativeBinomial2", "PoissonCounts", "log1p_less"]
 
 MEAN = Predictor("mean", "main", "", "mean")
-ALPHA = Predictor("alpha", "own", "alpha:", "dispersion", positive=True, argument="dispersion")
+ALPHA = Predictor(
+    "alpha",
+    "own",
+    "alpha:",
+    "dispersion",
+    positive=True,
+    argument="dispersion",
+    limit="there is no overdispersion: alpha is at its boundary, 0, and the counts are Poisson",
+)
 
 
 class _Counts(Numeric):

@@ -11,7 +11,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["gamma_ratio", "log_factorial", "trigamma"]
+from formula_torch.families.by_count import counts_of
+
+__all__ = ["gamma_ratio", "trigamma"]
 
 # From here on the series, four terms of it, have all the digits of a float64.
 LARGE = 25.0
@@ -39,24 +41,11 @@ def gamma_ratio(y: Tensor, r: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     B : Tensor
         psi'(y + r) - psi'(r) - (1 / (y + r) - 1 / r).
     """
-    counts = None if r.requires_grad or bool((r != r[:1]).any()) else _counts(y)
+    counts = None if r.requires_grad or bool((r != r[:1]).any()) else counts_of(y)
     if counts is None:
         return _ratio(y, r)
     p, a, b = (table[y.long()] for table in _ratio(counts, r[:1].expand_as(counts)))
     return p, a, b
-
-
-def log_factorial(y: Tensor) -> Tensor:
-    """Logarithm of y!."""
-    counts = _counts(y)
-    return torch.lgamma(y + 1) if counts is None else torch.lgamma(counts + 1)[y.long()]
-
-
-def _counts(y: Tensor) -> Tensor | None:
-    """0, 1, ... up to the largest y, where that is a shorter list than y; None where it is not, or y are no counts."""
-    if not len(y) or float(y.max()) >= len(y) or bool((y != y.round()).any()) or float(y.min()) < 0:
-        return None
-    return torch.arange(int(y.max()) + 1, dtype=y.dtype, device=y.device)
 
 
 def _ratio(y: Tensor, r: Tensor) -> tuple[Tensor, Tensor, Tensor]:

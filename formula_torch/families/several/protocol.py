@@ -46,6 +46,8 @@ class Predictor:
         The predictor is the logarithm of a positive number, and a constant is reported as that number.
     argument : str
         The argument of ``fit`` that gives its formula, where it takes one of its own.
+    limit : str
+        What it means that the predictor goes to minus infinity, where the family has a simpler one there.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Predictor:
     component: str
     positive: bool = False
     argument: str = ""
+    limit: str = ""
 
 
 @dataclass(frozen=True, eq=False)

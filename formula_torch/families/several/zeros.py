@@ -32,7 +32,14 @@ from formula_torch.families.several.protocol import (
 
 __all__ = ["Hurdle", "ZeroInflated", "hurdle", "zero_inflated"]
 
-INFLATION = Predictor("inflate", "own", "inflate_", "inflation", argument="inflation")
+INFLATION = Predictor(
+    "inflate",
+    "own",
+    "inflate_",
+    "inflation",
+    argument="inflation",
+    limit="there are no zeros in excess: the share of certain zeros is at its boundary, 0",
+)
 ZERO = Predictor("zero", "own", "zero_", "zero", argument="inflation")
 
 

@@ -53,6 +53,8 @@ class Generalized(SolvedFit):
     climbed : Climbed
     lost : bool array, shape (k,)
         Coefficients that run to infinity.
+    receding : array, shape (m, k)
+        Directions in which they do; m is 0 where there is none.
     """
 
     model: GlmModel
@@ -60,6 +62,7 @@ class Generalized(SolvedFit):
     null_fitness: Fitness
     climbed: Climbed
     lost: np.ndarray
+    receding: np.ndarray
 
     @property
     def family(self) -> GeneralizedFamily:
@@ -167,7 +170,16 @@ class Generalized(SolvedFit):
 
     def moments(self) -> Moments:
         """What covariance estimators see: information, scores and labels of the rows."""
-        return glm_moments(self.solution, self.model, self.scale, self.lost, self.recipe, self.rows, self.call)
+        return glm_moments(
+            self.solution,
+            self.model,
+            self.scale,
+            self.lost,
+            self.recipe,
+            self.rows,
+            self.call,
+            receding=self.receding,
+        )
 
     def row_scores(self, what: str) -> RowScores:
         """Return the scores of the rows, times the dispersion, as an operator."""

@@ -14,7 +14,7 @@ from formula_torch.inference.moments import Labels, Moments
 from formula_torch.models.glm import GlmModel, glm_scores
 from formula_torch.result.call import Call
 from formula_torch.result.rows import Rows, needed
-from formula_torch.solvers.held import moved_to_offset, without_held
+from formula_torch.solvers.held import determined, moved_to_offset, without_held
 from formula_torch.solvers.least_squares import LeastSquares
 
 __all__ = ["glm_moments", "glm_row_scores"]
@@ -29,6 +29,7 @@ def glm_moments(
     rows: Rows | None,
     call: Call,
     design: Design | None = None,
+    receding: np.ndarray | None = None,
 ) -> Moments:
     """Gather what covariance estimators see of a generalised linear model.
 
@@ -44,12 +45,15 @@ def glm_moments(
     recipe, rows, call
     design : Design, optional
         The rows as the fit has them in hand; else they are read again.
+    receding : array, shape (m, k), optional
+        The directions in which they run: the rows say of the others what they say with these left out.
     """
+    known = solution if receding is None else determined(solution, receding)
 
     def scores() -> RowScores:
         if design is not None:
-            return glm_design_scores(design, solution, model)
-        return glm_row_scores(needed(rows, "this covariance"), recipe, solution, model, call)
+            return glm_design_scores(design, known, model)
+        return glm_row_scores(needed(rows, "this covariance"), recipe, known, model, call)
 
     def labels(given: Any, what: str) -> Labels:
         return needed(rows, "this covariance").labels(given, what, call.find_table)
@@ -57,7 +61,7 @@ def glm_moments(
     bread = np.where(lost[:, None] | lost, np.nan, solution.inverse_gram)
     return Moments(
         bread=bread,
-        lift=np.where(lost[:, None], np.nan, solution.coordinates.lift),
+        lift=np.where(lost[:, None], np.nan, known.coordinates.lift),
         scale=scale,
         dispersion=scale,
         n_obs=model.n_obs,
@@ -65,6 +69,7 @@ def glm_moments(
         df_resid=math.inf,
         scores=scores,
         labels=labels,
+        cores=known is not solution,
         df_denom=model.n_obs - solution.rank,
     )
 

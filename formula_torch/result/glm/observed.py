@@ -46,5 +46,4 @@ def with_observed_information(fit: Fitted) -> Fitted:
         )
     before = fit.solution.coordinates
     coordinates = replace(before, root=Root(root.r @ before.root.r))
-    inverse = coordinates.lift @ coordinates.lift.T
-    return replace(informed, solution=replace(fit.solution, coordinates=coordinates, inverse_gram=inverse))
+    return replace(informed, solution=replace(fit.solution, coordinates=coordinates, exact_inverse=None))

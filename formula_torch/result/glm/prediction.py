@@ -17,7 +17,9 @@ from formula_torch.inference.prediction import ROW_BANDS, MeanErrors, core_of
 from formula_torch.numerics.arrays import as_tensor
 from formula_torch.numerics.intervals import standard_errors, t_interval
 from formula_torch.result.glm.base import Generalized
+from formula_torch.result.new_rows import breaking
 from formula_torch.result.prediction import copied
+from formula_torch.solvers.held import determined
 
 __all__ = ["MeanPrediction", "MeanPredictions"]
 
@@ -163,7 +165,8 @@ class MeanPredictions(Generalized):
         """Predict means, with errors and intervals on the scale of the response and of the linear predictor.
 
         The variance of the predictor at x is x'V x with the fit's own covariance V; the error of the mean is
-        that times the slope of the inverse link, and intervals are carried over by the link.
+        that times the slope of the inverse link, and intervals are carried over by the link. Rows that an infinite
+        estimate moves have no error.
 
         Parameters
         ----------
@@ -203,11 +206,16 @@ class MeanPredictions(Generalized):
         return self._mean_prediction(design, eta, frame.index)
 
     def _mean_prediction(self, design: Design, eta: np.ndarray, index: pd.Index | None) -> MeanPrediction:
-        known = np.isfinite(self.covariance.matrix[np.ix_(self.solution.kept, self.solution.kept)]).all()
-        rank = self.solution.rank
-        core = core_of(self.solution.coordinates, self.covariance.matrix) if known else np.full((rank, rank), math.nan)
-        errors = MeanErrors(copied(design), self.solution.coordinates, core)
-        variances = np.where(np.isnan(eta), np.nan, errors.variances())
+        errors = self._mean_errors(copied(design))
+        variances = np.where(np.isnan(eta) | breaking(design, self.receding), np.nan, errors.variances())
         link = self.family.link
         slope = link.slope(as_tensor(eta)).numpy()
         return MeanPrediction(self._mean(eta), eta, variances, slope, link, self.covariance.df, index, errors)
+
+    def _mean_errors(self, design: Design) -> MeanErrors:
+        """Errors of rows, right for those that no infinite estimate moves."""
+        if (core := self.covariance.core) is not None and len(core):
+            return MeanErrors(design, determined(self.solution, self.receding).coordinates, core)
+        at, vcov = self.solution.coordinates, self.covariance.matrix
+        known = np.isfinite(vcov[np.ix_(at.kept, at.kept)]).all()
+        return MeanErrors(design, at, core_of(at, vcov) if known else np.full((at.rank, at.rank), math.nan))

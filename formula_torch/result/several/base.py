@@ -12,12 +12,13 @@ import torch
 
 from formula_torch.design import Design
 from formula_torch.errors import DataRemovedError
-from formula_torch.families.several import SeveralFamily
+from formula_torch.families.several import Predictor, SeveralFamily
 from formula_torch.formula.recipe import Recipe
 from formula_torch.inference.criteria import information_criterion
 from formula_torch.inference.moments import Moments
 from formula_torch.numerics.tails import chi2_sf
 from formula_torch.result.fit import Fit
+from formula_torch.result.several.blueprint import Blueprint
 from formula_torch.result.several.layout import Layout, key_of
 
 __all__ = ["Ascent", "SeveralEstimates"]
@@ -33,14 +34,14 @@ class Ascent:
     decrement : float
         Newton's, at the end: the square of what is left, in standard errors.
     converged : bool
-    limits : tuple of str
-        Predictors whose estimate is at its boundary.
+    limits : tuple of Predictor
+        Those whose estimate is at its boundary.
     """
 
     iterations: int
     decrement: float
     converged: bool
-    limits: tuple[str, ...] = ()
+    limits: tuple[Predictor, ...] = ()
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -53,6 +54,10 @@ class SeveralEstimates(Fit):
         As asked for.
     limit : SeveralFamily
         What it is at the estimates: itself, or the simpler family at the boundary.
+    blueprint : Blueprint
+        Of the family as asked for.
+    theta : array, shape (size,)
+        The maximum, in the coordinates of the blueprint, of the predictors of `limit`.
     layout : Layout
     further : dict
         Predictor to the recipe of a formula of its own.
@@ -73,6 +78,8 @@ class SeveralEstimates(Fit):
 
     family: SeveralFamily
     limit: SeveralFamily
+    blueprint: Blueprint
+    theta: np.ndarray
     layout: Layout
     further: Mapping[str, Recipe]
     null_spaces: Mapping[str, np.ndarray]
@@ -116,13 +123,18 @@ class SeveralEstimates(Fit):
     @property
     def term_columns(self) -> dict[str, list[int]]:
         """Positions of the coefficients of each term of the main formula, in every predictor that takes it."""
-        taking = [p.name for p in self.family.predictors if key_of(p, self.further) == ""]
         found = {
-            term: [int(self.layout.columns[name][j]) for name in taking for j in columns]
-            for term, columns in self.recipe.columns_of_terms.items()
+            term: [place for places in self.main_effects(term).values() for place in places]
+            for term in self.recipe.columns_of_terms
         }
-        kept = {term: [place for place in places if place >= 0] for term, places in found.items()}
-        return {term: places for term, places in kept.items() if places}
+        return {term: places for term, places in found.items() if places}
+
+    def main_effects(self, term: str) -> dict[str, list[int]]:
+        """Positions of the coefficients of a term of the main formula, by the prefix of the predictors that take it."""
+        columns = self.recipe.columns_of_terms[term]
+        taking = [p for p in self.family.predictors if key_of(p, self.further) == ""]
+        found = {p.prefix: self.layout.columns[p.name][columns] for p in taking}
+        return {prefix: [int(place) for place in places if place >= 0] for prefix, places in found.items()}
 
     def moments(self) -> Moments:
         """What covariance estimators see: observed information and scores of the rows."""

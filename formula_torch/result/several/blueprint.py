@@ -49,6 +49,12 @@ class Blueprint:
         stacked = Stacked(parts, tuple(distinct.index(key) for key in keys), offsets)
         return SeveralModel(self.family, stacked, main.y, main.weights)
 
+    def without(self, predictor: str) -> Blueprint | None:
+        """The simpler family where a predictor goes to minus infinity; None where there is none."""
+        simpler = self.family.without(predictor)
+        kept = {key: own for key, own in self.coordinates.items() if key != predictor}
+        return None if simpler is None else Blueprint(simpler, kept, self.total)
+
     def _part(self, key: str | None, designs: Mapping[str, Design]) -> Part:
         if key is None:
             return constant_part(designs[""])

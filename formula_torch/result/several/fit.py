@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from formula_torch.result.several.anova import SeveralTables
 from formula_torch.result.several.column_margins import ColumnMargins
+from formula_torch.result.several.influence import SeveralInfluential
 from formula_torch.result.several.intervals import SeveralIntervals
+from formula_torch.result.several.resampling import SeveralResampling
 
 if TYPE_CHECKING:
     from formula_torch.present.table import Summary
@@ -17,7 +20,7 @@ __all__ = ["SeveralFit"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class SeveralFit(SeveralIntervals, ColumnMargins):
+class SeveralFit(SeveralIntervals, ColumnMargins, SeveralTables, SeveralInfluential, SeveralResampling):
     """A model of several linear predictors: counts with a dispersion or a part for zeros, shares, levels.
 
     Errors are from the observed information of all parameters. Besides what every ``Fit`` has, the names below are
@@ -29,6 +32,10 @@ class SeveralFit(SeveralIntervals, ColumnMargins):
             ├── SeveralIntervals    get_prediction
             ├── SeveralMargins      marginal_effects, average_predictions
             │   └── ColumnMargins   get_margeff
+            ├── SeveralComparisons  compare_lr_test, compare_wald_test: of SeveralEstimates
+            │   └── SeveralTables   anova
+            ├── SeveralInfluential  get_influence: of SeveralEstimates
+            ├── SeveralResampling   bootstrap, jackknife: of SeveralEstimates
             └── SeveralFit          summary, tidy, glance, augment
     """
 

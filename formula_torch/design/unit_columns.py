@@ -1,0 +1,63 @@
+"""Columns about their means and in units of their standard deviations, as descents along gradients need them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from formula_torch.design.design import Design
+
+__all__ = ["UnitColumns"]
+
+
+@dataclass(frozen=True, eq=False)
+class UnitColumns:
+    """The map from rows x to (x - shifts) scales; indicators stay as they are.
+
+    Parameters
+    ----------
+    shifts, scales : array, shape (k,)
+    constant : int or None
+        The column that takes up the shifts.
+    """
+
+    shifts: np.ndarray
+    scales: np.ndarray
+    constant: int | None
+
+    @staticmethod
+    def of(design: Design, *, centred: bool) -> UnitColumns:
+        """Measure the numeric columns of a design.
+
+        Parameters
+        ----------
+        design : Design
+        centred : bool
+            Whether to shift them: something is to take up the shifts.
+        """
+        shifts, scales = np.zeros(design.k), np.ones(design.k)
+        columns = [j for j in design.numeric.columns if j != design.constant]
+        ones = torch.ones(design.n_rows, dtype=torch.float64, device=design.device)
+        if centred:
+            shifts[columns] = (design.rmatvec(ones) / design.n_rows)[columns]
+        unit = UnitColumns(shifts, scales, design.constant)
+        squares = np.zeros(design.k)
+        for _, batch in unit.standardised(design).formed():
+            squares[batch.columns] += (batch.numeric**2).sum(1).cpu().numpy()
+        spread = np.sqrt(squares / design.n_rows)[columns]
+        scales[columns] = 1 / np.where(spread > 0, spread, 1.0)
+        return unit
+
+    def standardised(self, design: Design) -> Design:
+        """Shift and scale the columns of `design`."""
+        columns = design.numeric.columns
+        return replace(design, numeric=replace(design.numeric, shift=self.shifts[columns], scale=self.scales[columns]))
+
+    def params(self, beta: np.ndarray) -> np.ndarray:
+        """Coefficients of the standardised columns to those of the columns as they came, shape (k,)."""
+        params = beta * self.scales
+        if self.constant is not None:
+            params[self.constant] -= self.shifts @ params
+        return params

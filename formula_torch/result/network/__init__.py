@@ -1,0 +1,5 @@
+"""Floor 5: results of regressions whose predictor is a network."""
+
+from formula_torch.result.network.fit import NetworkFit
+
+__all__ = ["NetworkFit"]
