@@ -37,6 +37,7 @@ def fit(
     exposure: Any = None,
     inflation: str | None = None,
     dispersion: str | None = None,
+    formulas: Mapping[str, str] | None = None,
     vcov: Any = None,
     use_t: bool | None = None,
     bounds: Mapping[str, Any] | None = None,
@@ -71,7 +72,7 @@ def fit(
         ``"quasibinomial"``, or a value: ``ft.families.tweedie(1.5)``. With further parameters:
         ``"negative_binomial"`` (NB2), ``"nb1"``, ``"beta"``, ``"zero_inflated_poisson"``,
         ``"zero_inflated_negative_binomial"``, ``"hurdle_poisson"``, ``"hurdle_negative_binomial"``,
-        ``"ordered_logit"``, ``"ordered_probit"``, ``"multinomial"``.
+        ``"ordered_logit"``, ``"ordered_probit"``, ``"multinomial"``. Or one of your own: ``ft.families.Density``.
     link : str or Link, optional
         ``"identity"``, ``"log"``, ``"logit"``, ``"probit"``, ``"cloglog"``, ``"loglog"``, ``"cauchit"``,
         ``"inverse"``, ``"inverse_squared"``, ``"sqrt"``; by default the family's own.
@@ -90,6 +91,9 @@ def fit(
         Formula of the zeros, ``"~ z"``, in zero-inflated and hurdle models; by default a constant.
     dispersion : str, optional
         Formula of the logarithm of the dispersion (negative binomial) or the precision (beta).
+    formulas : dict of str to str, optional
+        Formulas of further parameters by their names, ``{"sigma": "~ z"}``, as of a density of your own; of a
+        positive parameter that of its logarithm.
     vcov : str, dict, estimator or array, optional
         Covariance of the coefficients: ``"iid"`` (the default), ``"HC0"`` to ``"HC5"``, ``"robust"``
         (HC1, the default with sampling weights), ``"OPG"``, ``{"cluster": "state"}``,
@@ -164,6 +168,7 @@ def fit(
         exposure=exposure,
         inflation=inflation,
         dispersion=dispersion,
+        formulas=formulas,
         vcov=vcov,
         use_t=use_t,
         bounds=bounds,

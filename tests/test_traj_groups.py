@@ -262,6 +262,6 @@ def test_a_density_of_ones_own_assigns_like_the_family_it_equals() -> None:
     def normal(y: torch.Tensor, eta: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
         return -(((y - eta) / sigma) ** 2) / 2 - torch.log(sigma)
 
-    own = ft.families.Density("my normal", normal, mean=lambda eta: eta, dispersed=True)
+    own = ft.families.Density("my normal", normal, mean=lambda eta: eta, positive="sigma")
     other = replace(fit, spec=replace(fit.spec, family=own))
     pd.testing.assert_frame_equal(other.assign(data), fit.assign(data), rtol=1e-12)

@@ -420,7 +420,7 @@ def test_a_density_of_ones_own_climbs_to_its_maximum() -> None:
     unit, t = np.repeat(np.arange(150), 6), np.tile(np.arange(6.0), 150)
     mu = np.exp(np.where(unit % 3 == 0, 2.0 - 0.1 * t, 0.3 + 0.2 * t)) * draw.gamma(2, 0.5, len(t))
     data = pd.DataFrame({"id": unit, "t": t, "y": draw.poisson(mu)})
-    family = ft.families.Density("nb", negative_binomial, torch.exp, dispersed=True, exponential=True)
+    family = ft.families.Density("nb", negative_binomial, torch.exp, positive="sigma", exponential=True)
     fit = ft.traj("y ~ t | id", data, groups=2, family=family)
 
     def value(params: np.ndarray) -> float:

@@ -301,7 +301,7 @@ def test_a_density_of_ones_own_is_of_no_kind_whatever_its_name() -> None:
     def normal(y: torch.Tensor, eta: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
         return -(((y - eta) / sigma) ** 2) / 2 - sigma.log() - 0.5 * np.log(2 * np.pi)
 
-    own = ft.families.Density("poisson", normal, mean=lambda eta: eta, dispersed=True)
+    own = ft.families.Density("poisson", normal, mean=lambda eta: eta, positive="sigma")
     table = ft.compare(traj(groups=1), traj(groups=1, family=own))
     np.testing.assert_allclose(table["llf"][1], table["llf"][0], rtol=1e-9)
 

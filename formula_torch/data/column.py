@@ -211,7 +211,7 @@ def _integer_labels(values: np.ndarray) -> tuple[np.ndarray, int]:
 def all_finite(values: np.ndarray) -> bool:
     """Tell in one pass without a temporary: a sum is finite only if every term is (or it overflows)."""
     with np.errstate(all="ignore"):
-        return bool(np.isfinite(np.add.reduce(values)))
+        return bool(np.isfinite(np.add.reduce(values, axis=None)))
 
 
 def _is_missing(value: Any) -> bool:

@@ -14,7 +14,7 @@ __all__ = ["UnitColumns"]
 
 @dataclass(frozen=True, eq=False)
 class UnitColumns:
-    """The map from rows x to (x - shifts) scales; indicators stay as they are.
+    """The map from rows x to (x - shifts) scales; an indicator has but the unit of what multiplies it.
 
     Parameters
     ----------
@@ -48,12 +48,19 @@ class UnitColumns:
             squares[batch.columns] += (batch.numeric**2).sum(1).cpu().numpy()
         spread = np.sqrt(squares / design.n_rows)[columns]
         scales[columns] = 1 / np.where(spread > 0, spread, 1.0)
+        for f in design.factors:
+            if f.value is not None:
+                # Indicators times a number: all of them in the unit of that number.
+                size = float(torch.stack([design.bases[i] for i in f.value]).prod(0).square().mean().sqrt())
+                scales[f.columns] = 1 / size if size > 0 else 1.0
         return unit
 
     def standardised(self, design: Design) -> Design:
         """Shift and scale the columns of `design`."""
         columns = design.numeric.columns
-        return replace(design, numeric=replace(design.numeric, shift=self.shifts[columns], scale=self.scales[columns]))
+        numeric = replace(design.numeric, shift=self.shifts[columns], scale=self.scales[columns])
+        factors = tuple(replace(f, scale=float(self.scales[f.columns[0]])) for f in design.factors)
+        return replace(design, numeric=numeric, factors=factors)
 
     def params(self, beta: np.ndarray) -> np.ndarray:
         """Coefficients of the standardised columns to those of the columns as they came, shape (k,)."""

@@ -24,6 +24,16 @@ class _LogDensity:
         return self.family.loglik(y, eta, sigma**2, torch.ones_like(y))
 
 
+@dataclass(frozen=True)
+class _LogProbability:
+    """Log-density of rows of a known dispersion."""
+
+    family: GeneralizedFamily
+
+    def __call__(self, y: Tensor, eta: Tensor) -> Tensor:
+        return self.family.loglik(y, eta, torch.ones_like(y), torch.ones_like(y))
+
+
 def as_density(family: GeneralizedFamily) -> Density:
     """State a distribution with its link by its log-density, sigma being the root of the dispersion.
 
@@ -41,9 +51,9 @@ def as_density(family: GeneralizedFamily) -> Density:
         )
     return Density(
         name=family.name if family.link.name == family.distribution.link else f"{family.name}({family.link.name})",
-        log_density=_LogDensity(family),
+        log_density=_LogDensity(family) if family.dispersed else _LogProbability(family),
         mean=family.link.mean,
-        dispersed=family.dispersed,
+        positive="sigma" if family.dispersed else (),
         exponential=family.exponential,
         stabilise=family.distribution.stabilise,
         refuse=family.distribution.refuse,
@@ -97,7 +107,7 @@ def with_sigma(family: SeveralFamily) -> Density:
         name=family.name,
         log_density=_WithSigma(family),
         mean=_FirstMean(family),
-        dispersed=True,
+        positive="sigma",
         exponential=family.exponential,
         stabilise=_counts_stabilised if family.exponential else _shares_stabilised,
         refuse=family.refuse,

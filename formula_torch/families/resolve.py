@@ -45,9 +45,12 @@ def resolve_family(given: AnyFamily | GeneralizedFamily | SeveralFamily | str) -
     Raises
     ------
     ValueError
-        Not known, or without a likelihood; the known ones are listed.
+        Not known, or without a likelihood; the known ones are listed. Or a density has other parameters.
     """
-    if isinstance(given, (Family, Density)):
+    if isinstance(given, Density):
+        given.check_trajectories()
+        return given
+    if isinstance(given, Family):
         return given
     if isinstance(given, GeneralizedFamily):
         return CLOSED.get((given.name, given.link.name)) or as_density(given)

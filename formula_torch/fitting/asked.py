@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from torch.nn import Module
 
 from formula_torch.errors import check_known
@@ -41,6 +42,7 @@ class Asked:
     exposure: Any = None
     inflation: str | None = None
     dispersion: str | None = None
+    formulas: Mapping[str, str] | None = None
     vcov: Any = None
     use_t: bool | None = None
     bounds: Mapping[str, Any] | None = None
@@ -100,7 +102,7 @@ def resolve(asked: Asked) -> Resolved:
     estimator = resolve_vcov(DEFAULT_VCOV[asked.weights_type] if asked.vcov is None else asked.vcov)
     if is_several(asked.family):
         return _several(asked, estimator)
-    given = {"inflation": asked.inflation, "dispersion": asked.dispersion}
+    given = {"inflation": asked.inflation, "dispersion": asked.dispersion, "formulas": asked.formulas}
     if named := [f"{what}=" for what, text in given.items() if text is not None]:
         raise ValueError(
             f"{' and '.join(named)} is a formula of families that have such a part, as "
@@ -129,12 +131,16 @@ def _network(asked: Asked) -> Network | None:
 
 
 def _descending(asked: Asked, network: Network | None) -> Descending | None:
-    if isinstance(asked.solver, str) and asked.solver == "auto":
-        return None if network is None else Descending(USUAL, asked.seed, asked.progress, FINISH)
-    method = resolve_descent(asked.solver)
+    usual = isinstance(asked.solver, str) and asked.solver == "auto"
+    if usual and network is None:
+        return None
     if asked.bounds is not None or asked.prior is not None:
         raise ValueError("solver= and network= descend without bounds= and prior=: leave out one or the other.")
-    return Descending(method, asked.seed, asked.progress)
+    if isinstance(asked.seed, bool) or not isinstance(asked.seed, (int, np.integer)) or asked.seed < 0:
+        raise ValueError(f"seed={asked.seed!r} must be a whole number, not negative.")
+    if usual:
+        return Descending(USUAL, int(asked.seed), asked.progress, FINISH)
+    return Descending(resolve_descent(asked.solver), int(asked.seed), asked.progress)
 
 
 def _generalized(asked: Asked) -> GeneralizedFamily | None:
@@ -165,5 +171,5 @@ def _several(asked: Asked, estimator: Estimator) -> Resolved:
         raise ValueError(f"{' and '.join(named)} is for models of one linear predictor; {family.name} has several.")
     if asked.exposure is not None and not family.exponential:
         raise ValueError(f"exposure= multiplies a mean of the form exp(...), which family={family.name!r} has not.")
-    further = further_formulas(family, {"inflation": asked.inflation, "dispersion": asked.dispersion})
+    further = further_formulas(family, {"inflation": asked.inflation, "dispersion": asked.dispersion}, asked.formulas)
     return Resolved(family, estimator, further)

@@ -16,7 +16,9 @@ from formula_torch.formula.learn import Problem, learn
 __all__ = ["further_formulas", "further_text", "learn_together"]
 
 
-def further_formulas(family: SeveralFamily, given: Mapping[str, Any]) -> dict[str, str]:
+def further_formulas(
+    family: SeveralFamily, given: Mapping[str, Any], named: Mapping[str, Any] | None = None
+) -> dict[str, str]:
     """Formulas by the predictors of a family that take them.
 
     Parameters
@@ -24,6 +26,8 @@ def further_formulas(family: SeveralFamily, given: Mapping[str, Any]) -> dict[st
     family : SeveralFamily
     given : dict
         ``inflation`` and ``dispersion``, texts or None.
+    named : dict, optional
+        Parameter to text: ``formulas=``.
 
     Raises
     ------
@@ -40,8 +44,19 @@ def further_formulas(family: SeveralFamily, given: Mapping[str, Any]) -> dict[st
     asked = {argument: text for argument, text in given.items() if text is not None}
     for argument, text in asked.items():
         if argument not in taking:
-            raise FormulaError(f"family={family.name!r} has no part that {argument}={text!r} could be of.")
-    return {taking[argument]: further_text(argument, text) for argument, text in asked.items()}
+            raise FormulaError(
+                f"family={family.name!r} has no part that {argument}={text!r} could be of; formulas= names parameters."
+            )
+    found = {taking[argument]: further_text(argument, text) for argument, text in asked.items()}
+    own, named = [p.name for p in family.predictors if p.takes == "own"], named or {}
+    for name, text in named.items():
+        if name not in own:
+            listed = f"it has {', '.join(own)}" if own else "it has none with a formula"
+            raise FormulaError(f"formulas= names {name!r}, which is no parameter of family={family.name!r}; {listed}.")
+        if name in found:
+            raise FormulaError(f"the formula of {name!r} is given twice: once in formulas=.")
+        found[name] = further_text(f"formulas[{name!r}]", text)
+    return found
 
 
 def further_text(argument: str, given: Any) -> str:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from formula_torch.design import Design
-from formula_torch.errors import ConvergenceWarning, DataError, FormulaTorchWarning
+from formula_torch.errors import ConvergenceWarning, DataError
 from formula_torch.families.generalized import GeneralizedFamily, resolve_generalized
 from formula_torch.fitting.descent import Descending
 from formula_torch.fitting.glm import null_predictor
@@ -23,7 +23,8 @@ from formula_torch.formula.learn import Problem
 from formula_torch.inference.moments import Covariance, Estimator, Labels
 from formula_torch.inference.vcov import estimate
 from formula_torch.models.glm import Fitness, GlmModel, constant_fitness, fitness
-from formula_torch.models.network import Network, NetworkLoss
+from formula_torch.models.network import Network
+from formula_torch.models.network_rows import NetworkLoss
 from formula_torch.models.network_scores import Identified
 from formula_torch.models.row_loss import ResponseUnit, loss_of
 from formula_torch.numerics.threads import threads_for
@@ -31,6 +32,7 @@ from formula_torch.result.call import Call
 from formula_torch.result.network import NetworkFit
 from formula_torch.result.network.inputs import Inputs
 from formula_torch.result.network.machine import Machine, network_moments
+from formula_torch.result.network.search import Search
 from formula_torch.result.new_rows import as_kept
 from formula_torch.result.rows import Rows
 from formula_torch.result.trace import Trace, traced
@@ -96,14 +98,13 @@ def solve_network(
         known = _unknown(len(theta)) if irregular else machine.identified(own, theta, model)
         eta = machine.eta(own, theta)
         fitted = fitness(model, own, eta, model.n_obs - (len(theta) if irregular else known.rank))
-        irregular = irregular or _short(machine, own, theta, model, known, fitted)
-    kept = None if training is None else training.numpy()
+        short = "" if irregular else _short(machine, own, theta, model, known, fitted)
+        irregular = irregular or short
 
     def labels(given: Any, what: str) -> Labels:
-        read = rows.labels(given, what, call.find_table)
-        return read if kept is None else replace(read, codes=read.codes[kept])
+        return rows.labels(given, what, call.find_table)
 
-    moments = network_moments(known, model, fitted.scale, lambda: machine.scores(own, theta, model, known), labels)
+    moments = network_moments(known, model, fitted, lambda: machine.scores(own, theta, model, known), labels)
     fit = NetworkFit(
         recipe=problem.recipe,
         coefficients=theta.cpu().numpy(),
@@ -120,14 +121,21 @@ def solve_network(
         model=model,
         fitness=fitted,
         null_fitness=constant_fitness(model, own, null_predictor(family, own, name), fitted),
-        trace=_trace(descending, found, own.n_rows, machine.unit.loss),
+        trace=_trace(
+            descending.method,
+            _steps(descending, own.n_rows, len(theta), held_out),
+            found,
+            own.n_rows,
+            machine.unit.loss,
+        ),
         starts=starts,
         identified=known,
+        search=Search(descending.method, _steps(descending, own.n_rows, len(theta), held_out), descending.seed),
         irregular=irregular,
-        training=kept,
+        training=None if training is None else training.numpy(),
     )
-    for message in _warnings(fit):
-        warnings.warn(message, stacklevel=depth)
+    if short:
+        warnings.warn(_short_warning(short), stacklevel=depth)
     return fit
 
 
@@ -170,20 +178,34 @@ def _best(
 ) -> tuple[Descended, pd.DataFrame]:
     """Descend from every start; return the best of them, and what became of each."""
     method, unit = descending.method, machine.unit.loss
-    own = objective if training is None else objective.permuted(training)
-    other = None if held_out is None else objective.permuted(held_out)
-    found, losses, rows = [], [], []
-    for start in range(network.starts):
-        theta = machine.function.start(descending.seed + start, start == 0).to(objective.y.device)
-        with epochs_reported(method, descending.progress, unit) as report:
-            one = descend(own, theta, method, descending.seed + start, held_out=other, report=report)
-            if descending.finish and other is None and _affordable(own.n_rows, len(theta)):
-                one = levenberg(own, one, most=descending.finish, tolerance=method.tolerance, report=report)
+    own = objective if training is None else objective.permuted(training).of_unit_weight()
+    other = None if held_out is None else objective.permuted(held_out).of_unit_weight()
+    steps = _steps(descending, own.n_rows, machine.function.size, held_out)
+    found: list[Descended] = []
+    losses: list[float] = []
+    rows = []
+    for start, seed in enumerate(np.random.SeedSequence(descending.seed).generate_state(network.starts).tolist()):
+        theta = machine.function.start(seed, start == 0).to(objective.y.device)
+        try:
+            with epochs_reported(method, descending.progress, unit, steps) as report:
+                one = descend(own, theta, method, seed, held_out=other, report=report)
+                if steps:
+                    one = levenberg(own, one, most=steps, tolerance=method.tolerance, report=report)
+        except DataError as error:
+            if start == network.starts - 1 and not found:
+                raise
+            rows.append((start + 1, math.nan, 0, str(error)))
+            continue
         losses.append(one.loss if other is None else other.evaluate(one.theta)[0])
         found.append(one)
         rows.append((start + 1, losses[-1] * unit, len(one.history["epoch"]) - 1, one.reason))
     table = pd.DataFrame(rows, columns=["start", "loss", "epochs", "reason"])
     return found[int(np.argmin(losses))], table
+
+
+def _steps(descending: Descending, n_rows: int, size: int, held_out: Tensor | None) -> int:
+    """Damped Newton steps after a descent; none where rows held out say when to stop, or where they are too dear."""
+    return descending.finish if held_out is None and _affordable(n_rows, size) else 0
 
 
 def _irregular(method: Descent, network: Network, n_rows: int, size: int) -> str:
@@ -210,7 +232,7 @@ def _short(machine: Machine, design: Design, theta: Tensor, model: GlmModel, kno
     left = float(np.sqrt(np.sum(total**2) / fitted.scale))
     if left <= NEAR:
         return ""
-    return f"the descent stopped {left:.2g} standard errors short of one: raise epochs=, or leave solver= out"
+    return f"the descent stopped {left:.2g} standard errors short of one"
 
 
 def _unknown(size: int) -> Identified:
@@ -218,13 +240,11 @@ def _unknown(size: int) -> Identified:
 
 
 def _no_errors(size: int, why: str) -> Covariance:
-    matrix = np.full((size, size), np.nan) if size <= 5000 else np.full((1, 1), np.nan)
-    return Covariance(matrix, math.inf, "none", f"There are no standard errors: {why}.")
+    return Covariance(np.broadcast_to(np.nan, (size, size)), math.inf, "none", f"There are no standard errors: {why}.")
 
 
-def _trace(descending: Descending, found: Descended, n_rows: int, unit: float) -> Trace:
-    method = descending.method
-    described = f"{method.name}, then damped Newton" if descending.finish else method.described(n_rows)
+def _trace(method: Descent, finish: int, found: Descended, n_rows: int, unit: float) -> Trace:
+    described = f"{method.name}, then damped Newton" if finish else method.described(n_rows)
     return traced(method.name, described, found.lr, found.reason, found.converged, found.history, unit)
 
 
@@ -241,6 +261,8 @@ def _notes(network: Network, starts: pd.DataFrame, irregular: str) -> Iterator[s
         yield f"{near} of {network.starts} starts reached the least loss."
 
 
-def _warnings(fit: NetworkFit) -> Iterator[FormulaTorchWarning]:
-    if "short of one" in fit.irregular:
-        yield ConvergenceWarning(f"no maximum of the likelihood was reached, and there are no errors: {fit.irregular}.")
+def _short_warning(short: str) -> ConvergenceWarning:
+    return ConvergenceWarning(
+        f"no maximum of the likelihood was reached, and there are no errors: {short}. Fewer units or another seed= may "
+        "have one, and a descent of more epochs=, or without solver=; see bootstrap."
+    )

@@ -12,7 +12,9 @@ __all__ = ["epochs_reported"]
 
 
 @contextmanager
-def epochs_reported(method: Descent, progress: bool | None, unit: float) -> Iterator[Callable[[float], object]]:
+def epochs_reported(
+    method: Descent, progress: bool | None, unit: float, further: int = 0
+) -> Iterator[Callable[[float], object]]:
     """Show a bar of epochs with the loss.
 
     Parameters
@@ -22,6 +24,8 @@ def epochs_reported(method: Descent, progress: bool | None, unit: float) -> Iter
         None shows it in a terminal, once it takes more than two seconds.
     unit : float
         What makes of the loss one in the units of the response.
+    further : int
+        Steps that may follow.
     """
-    with progress_bar(method.epochs, method.name, progress, " epochs") as advance:
+    with progress_bar(method.epochs + further, method.name, progress, " epochs") as advance:
         yield lambda loss: advance(1, f"loss {loss * unit:.6g}")

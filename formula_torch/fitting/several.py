@@ -144,7 +144,7 @@ def _check_parts(family: SeveralFamily, problems: Mapping[str, Problem]) -> None
 
 def _without_response(design: Design, main: Design) -> Design:
     """A design whose least squares find the coordinates of its columns, under the weights of the model."""
-    return replace(design, y=torch.zeros_like(main.y), offset=None, weights=main.weights)  # type: ignore[arg-type]
+    return replace(design, y=main.empty(main.n_rows).zero_(), offset=None, weights=main.weights)
 
 
 # -- the maximum ----------------------------------------------------------------------------------
@@ -214,7 +214,7 @@ def _solved(family: SeveralFamily, problems: Mapping[str, Problem], designs: Map
             replace(m, top=m.top.times(unit)) for m in (maximum(blueprint, designs), _null(family, main, total))
         )
         params, jacobian = parameters_at(layout, family, found.model, found.top.theta)
-        sizes = sizes_of(layout, found.blueprint.family, found.model.stacked, params)
+        sizes = sizes_of(layout, found.blueprint.family, found.model.stacked, params, found.top.information / total)
         known = determined(found.top, jacobian, unit, sizes)
     return _Solved(blueprint, main, layout, solutions, found, null, params, jacobian, known)
 

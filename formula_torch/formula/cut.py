@@ -25,7 +25,7 @@ class Cut:
         self.columns: dict[str, np.ndarray] = {}
 
     def rows(self, array: np.ndarray) -> np.ndarray:
-        """Cut an array, shape (n_all,), to the kept rows, contiguous."""
+        """Cut an array, shape (n_all,) or (n_all, columns), to the kept rows, contiguous."""
         if self.keep is not None:
             array = array[self.keep]
         return array if array.strides == (array.itemsize,) else np.ascontiguousarray(array)
@@ -38,7 +38,7 @@ class Cut:
         return array
 
     def _refuse_infinite(self, array: np.ndarray, text: str) -> None:
-        position = int(np.flatnonzero(np.isinf(array))[0])
+        position = int(np.nonzero(np.isinf(array))[0][0])
         row = position if self.keep is None else int(np.flatnonzero(self.keep)[position])
         label = row if self.frame.index is None else self.frame.index[row]
         raise DataError(f"`{text}` is {array[position]} in row {label!r}; infinite values cannot be used.")

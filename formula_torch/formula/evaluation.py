@@ -46,7 +46,7 @@ class Evaluation:
         self.left: Any = None
         if formula.response is not None:
             self.left = self._evaluate(formula.response)
-            if reading == "numbers":
+            if reading in ("numbers", "columns"):
                 self._read(())
         self.response_columns, self.columns = self.columns, set()
         used = used_factors(formula, conventions)

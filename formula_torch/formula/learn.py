@@ -81,7 +81,7 @@ def learn(
         Further columns to keep beside those that the formula reads.
     response : bool
         Whether there must be a response; else there must be none.
-    reading : {"numbers", "successes", "levels"}
+    reading : {"numbers", "columns", "successes", "levels"}
         What the response is.
 
     Raises

@@ -1,4 +1,4 @@
-"""What the left-hand side of a formula becomes: numbers, shares of successes, or codes of levels."""
+"""What the left-hand side of a formula becomes: numbers, one or several a row, shares of successes, codes of levels."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Response:
 
     Parameters
     ----------
-    values : float64 array, shape (n,)
+    values : float64 array, shape (n,), or (n, columns) of several columns
         Numbers, shares of successes, or codes of levels from 0; NaN where missing.
     trials : float64 array, shape (n,), or None
         Of each row, where successes and failures were given.
@@ -60,6 +60,11 @@ def _numbers(value: Any, name: str, levels: tuple[Any, ...]) -> Response:  # noq
     if not isinstance(value, np.ndarray):
         raise FormulaError("the response must be one number for each row.")
     return Response(value)
+
+
+def _columns(value: Any, name: str, levels: tuple[Any, ...]) -> Response:
+    """Numbers, or several of them side by side, as ``cbind(time, event)``."""
+    return Response(np.stack(value.columns, axis=1)) if isinstance(value, Basis) else _numbers(value, name, levels)
 
 
 def _successes(value: Any, name: str, levels: tuple[Any, ...]) -> Response:
@@ -125,6 +130,7 @@ def _factor(value: Any, name: str) -> Factor:
 # How families read a response: from its value, its name and its levels.
 READINGS: dict[str, Callable[[Any, str, tuple[Any, ...]], Response]] = {
     "numbers": _numbers,
+    "columns": _columns,
     "successes": _successes,
     "levels": _codes,
 }
@@ -143,7 +149,7 @@ def levels_of(value: Any, name: str, reading: str, keep: np.ndarray | None) -> t
     keep : bool array, shape (n,), or None
     """
     check_known("reading", reading, READINGS)
-    if reading == "numbers" or (reading == "successes" and not isinstance(value, Coded)):
+    if reading in ("numbers", "columns") or (reading == "successes" and not isinstance(value, Coded)):
         return ()
     factor = _factor(value, name)
     present = factor.compact() if keep is None else factor.take(keep).compact()

@@ -198,7 +198,8 @@ def constant_fitness(model: GlmModel, design: Design, eta: Tensor, full: Fitness
         (deviance,) = _added(design, partial(_deviance, model.family, design, eta))
     if model.family.is_normal_linear:
         # Each at its own variance, as in least squares.
-        lost = model.n_obs / 2 * math.log(deviance / full.deviance) if full.deviance > 0 else math.nan
+        both = full.deviance > 0 and deviance > 0
+        lost = model.n_obs / 2 * math.log(deviance / full.deviance) if both else math.nan
     else:
         lost = (deviance - full.deviance) / (2 * full.scale) if full.scale > 0 else math.nan
     return Fitness(deviance, math.nan, full.scale, full.llf - lost)

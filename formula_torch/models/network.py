@@ -9,19 +9,18 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from formula_torch.errors import check_known
-from formula_torch.models.row_loss import BLOCK_CELLS, Pull, RowLoss
-from formula_torch.numerics.arrays import slices
 
-__all__ = ["ACTIVATIONS", "Layers", "ModuleFunction", "Network", "NetworkFunction", "NetworkLoss", "NetworkRows"]
+__all__ = ["ACTIVATIONS", "Layers", "ModuleFunction", "Network", "NetworkFunction"]
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "sigmoid": torch.sigmoid,
@@ -81,11 +80,12 @@ class Network:
 
     def __post_init__(self) -> None:
         check_known("activation", self.activation, ACTIVATIONS)
-        if isinstance(self.hidden, int) or not all(isinstance(units, int) and units > 0 for units in self.hidden):
+        check_known("bias", self.bias, (True, False))
+        if not np.iterable(self.hidden) or not all(_is_count(units) for units in self.hidden):
             raise ValueError(f"hidden={self.hidden!r} is a sequence of numbers of units, as (10, 20).")
-        object.__setattr__(self, "hidden", tuple(self.hidden))
-        if self.starts < 1:
-            raise ValueError(f"starts={self.starts!r} must be at least 1.")
+        object.__setattr__(self, "hidden", tuple(int(units) for units in self.hidden))
+        if not _is_count(self.starts):
+            raise ValueError(f"starts={self.starts!r} is a whole number, at least 1.")
         if not 0 <= self.validation < 1:
             raise ValueError(f"validation={self.validation!r} is a share of the rows, from 0 to less than 1.")
         if self.module is not None and (tied := [m for m in self.module.modules() if isinstance(m, TIED)]):
@@ -123,6 +123,10 @@ class Network:
             return type(self.module).__name__
         layers = " x ".join(map(str, self.hidden)) or "no hidden layer"
         return f"{layers}, {self.activation}" if self.hidden else layers
+
+
+def _is_count(given: object) -> bool:
+    return isinstance(given, (int, np.integer)) and not isinstance(given, bool) and bool(given > 0)
 
 
 class NetworkFunction(Protocol):
@@ -230,7 +234,7 @@ class ModuleFunction:
         ValueError
             It does not take as many columns, or does not return a number a row.
         """
-        own = copy.deepcopy(module).to(torch.float64).eval()
+        own = copy.deepcopy(module).to("cpu", torch.float64).eval()
         try:
             with torch.no_grad():
                 found = own(torch.zeros(2, inputs, dtype=torch.float64))
@@ -238,11 +242,18 @@ class ModuleFunction:
             raise ValueError(f"the module does not take the {inputs} columns of the formula: {error}") from error
         if tuple(found.shape) not in ((2,), (2, 1)):
             raise ValueError(f"the module returns shape {tuple(found.shape)} for 2 rows; one number a row is needed.")
+        if not any(parameter.requires_grad for parameter in own.parameters()):
+            raise ValueError("the module has no parameters to fit.")
         return ModuleFunction(own, inputs)
 
     @property
     def _shapes(self) -> list[tuple[str, torch.Size]]:
-        return [(name, parameter.shape) for name, parameter in self.module.named_parameters()]
+        return [(name, p.shape) for name, p in self.module.named_parameters() if p.requires_grad]
+
+    def _held(self, device: torch.device) -> dict[str, Tensor]:
+        """What is not fitted: frozen parameters, and buffers."""
+        frozen = {name: p.detach() for name, p in self.module.named_parameters() if not p.requires_grad}
+        return {name: value.to(device) for name, value in {**frozen, **dict(self.module.named_buffers())}.items()}
 
     @property
     def size(self) -> int:
@@ -256,7 +267,7 @@ class ModuleFunction:
 
     def eta(self, theta: Tensor, x: Tensor) -> Tensor:
         """Return f of the rows of x, shape (n,)."""
-        place, weights = 0, {}
+        place, weights = 0, self._held(x.device)
         for name, shape in self._shapes:
             weights[name] = theta[place : place + shape.numel()].view(shape)
             place += shape.numel()
@@ -273,95 +284,15 @@ class ModuleFunction:
                 for layer in module.modules():
                     if callable(reset := getattr(layer, "reset_parameters", None)):
                         reset()
-        return torch.cat([p.detach().reshape(-1).cpu() for p in module.parameters()])
+        return torch.cat([p.detach().reshape(-1) for p in module.parameters() if p.requires_grad])
 
     def names(self, columns: Sequence[str]) -> list[str]:  # noqa: ARG002 - the protocol's signature
         """Names of the weights: ``0.weight[1, 2]``."""
         out = []
         for name, shape in self._shapes:
+            if not shape:
+                out.append(name)
+                continue
             places = torch.cartesian_prod(*(torch.arange(1, n + 1) for n in shape)).reshape(shape.numel(), -1)
             out += [f"{name}[{', '.join(str(int(i)) for i in place)}]" for place in places]
         return out
-
-
-@dataclass(frozen=True, eq=False)
-class NetworkLoss(RowLoss):
-    """The mean loss of rows under a network, which knows its curvature."""
-
-    predictor: NetworkRows
-
-    @staticmethod
-    def of(loss: RowLoss, rows: NetworkRows) -> NetworkLoss:
-        """Return a loss whose predictor is known to be a network."""
-        return NetworkLoss(rows, loss.family, loss.y, loss.weights, loss.offset)
-
-    def curvature(self, theta: Tensor) -> Tensor:
-        """Second derivatives of the mean loss, shape (p, p): sum of c_i J_i J_i' - d_i f_i'' over rows."""
-        eta = self.predicted(theta)
-        slopes, bends = self.family.score(self.y, eta), self.family.curvature(self.y, eta)
-        if self.weights is not None:
-            slopes, bends = slopes * self.weights, bends * self.weights
-        return (self.predictor.products(theta, bends) - self.predictor.bent(theta, slopes)) / self.n_rows
-
-
-@dataclass(frozen=True, eq=False)
-class NetworkRows:
-    """A network of the rows of a matrix, as a predictor.
-
-    Parameters
-    ----------
-    function : NetworkFunction
-    x : Tensor, shape (n, m)
-    """
-
-    function: NetworkFunction
-    x: Tensor
-
-    @property
-    def height(self) -> int:
-        """Rows to take at once."""
-        return max(BLOCK_CELLS // max(self.function.width, 1), 1)
-
-    def at(self, theta: Tensor, rows: slice) -> tuple[Tensor, Pull]:
-        """Return f of some rows, and the product with the transpose of its Jacobian in the weights."""
-        own = theta.detach().requires_grad_(True)
-        with torch.enable_grad():
-            eta = self.function.eta(own, self.x[rows])
-
-        def pull(d: Tensor) -> Tensor:
-            return torch.autograd.grad(eta, own, d)[0]
-
-        return eta.detach(), pull
-
-    def jacobian(self, theta: Tensor, rows: slice) -> Tensor:
-        """Return the derivatives of f of some rows in the weights, shape (n, p)."""
-
-        def one(weights: Tensor, row: Tensor) -> Tensor:
-            return self.function.eta(weights, row[None])[0]
-
-        found: Tensor = torch.func.vmap(torch.func.grad(one), in_dims=(None, 0))(theta.detach(), self.x[rows])
-        return found
-
-    def products(self, theta: Tensor, weights: Tensor) -> Tensor:
-        """Sum of w_i J_i J_i' over rows, shape (p, p)."""
-        total = torch.zeros(len(theta), len(theta), dtype=torch.float64, device=theta.device)
-        for part in slices(len(self.x), max(BLOCK_CELLS // len(theta), 1)):
-            j = self.jacobian(theta, part)
-            total += (j * weights[part, None]).mT @ j
-        return total
-
-    def bent(self, theta: Tensor, slopes: Tensor) -> Tensor:
-        """Sum of d_i f_i'' over rows, shape (p, p)."""
-        total = torch.zeros(len(theta), len(theta), dtype=torch.float64, device=theta.device)
-        for part in slices(len(self.x), max(BLOCK_CELLS // (len(theta) * self.function.width), 1)):
-            some, d = self.x[part], slopes[part]
-
-            def along(weights: Tensor, some: Tensor = some, d: Tensor = d) -> Tensor:
-                return d @ self.function.eta(weights, some)
-
-            total += torch.func.hessian(along)(theta.detach())
-        return total
-
-    def permuted(self, order: Tensor) -> NetworkRows:
-        """Return the rows in another order, or some of them."""
-        return replace(self, x=self.x[order])

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from formula_torch.design.design import refuse_large
-from formula_torch.models.network import NetworkRows
+from formula_torch.models.network_rows import NetworkRows
 from formula_torch.models.row_loss import BLOCK_CELLS
 from formula_torch.numerics.arrays import segment_sum, slices
 from formula_torch.numerics.threads import threads_for
@@ -60,6 +60,11 @@ class Identified:
     def rank(self) -> int:
         """Number of directions that are determined."""
         return self.lift.shape[1]
+
+    @property
+    def known(self) -> bool:
+        """Whether it was looked which these are."""
+        return self.rank + len(self.null_space) == len(self.lift)
 
 
 def identified(information: np.ndarray) -> Identified:

@@ -147,6 +147,10 @@ class RowLoss:
             gradient -= pull(score)
         return total / self.n_rows, gradient / self.n_rows
 
+    def of_unit_weight(self) -> Self:
+        """Return the rows with weights of mean one."""
+        return self if self.weights is None else replace(self, weights=self.weights / self.weights.mean())
+
     def predicted(self, theta: Tensor) -> Tensor:
         """Linear predictor of all rows, offset included, shape (n,)."""
         with torch.no_grad():

@@ -18,9 +18,9 @@ from formula_torch.design.stacked_scores import StackedScores
 from formula_torch.errors import DataError
 from formula_torch.families.several import Derivatives, SeveralFamily
 
-__all__ = ["SeveralModel", "Top", "polished"]
+__all__ = ["SeveralModel", "Top", "longest", "polished"]
 
-# No predictor may move by more than this in one step, on average over the rows.
+# No logarithm or log odds may move by more than this in one step, on average over the rows.
 LONGEST = 4.0
 # Newton's decrement below which what is left is rounding.
 DECREMENT = 1e-12
@@ -35,7 +35,7 @@ class SeveralModel:
     ----------
     family : SeveralFamily
     stacked : Stacked
-    y : Tensor, shape (n,)
+    y : Tensor, shape (n,) or (n, columns)
     weights : Tensor, shape (n,), or None
     """
 
@@ -87,8 +87,7 @@ class SeveralModel:
 
     def longest(self, theta: Tensor, step: Tensor) -> Tensor:  # noqa: ARG002 - the protocol's signature
         """Share of each step that moves no predictor too far."""
-        sizes = torch.stack([step[:, block].norm(dim=1) for block in self.stacked.blocks])
-        return (LONGEST / sizes.amax(0).clamp(min=1e-300)).clamp(max=1.0)
+        return longest(self.family, self.stacked, step)
 
     def rescue(self, theta: Tensor) -> Tensor:
         """The points themselves: no better map than Newton's is known."""
@@ -111,6 +110,13 @@ class SeveralModel:
             alone = SeveralModel(self.family, self.stacked, self.y, None)
             return StackedScores(self.stacked, theta, alone.rows, whiten, self.weights)
         return StackedScores(self.stacked, theta, self.rows, whiten)
+
+
+def longest(family: SeveralFamily, stacked: Stacked, step: Tensor) -> Tensor:
+    """Share of each step that moves no logarithm too far, shape (B,); steps have shape (B, size)."""
+    blocks = [block for p, block in zip(family.predictors, stacked.blocks, strict=True) if p.logarithmic]
+    sizes = torch.stack([torch.zeros_like(step[:, 0]), *(step[:, block].norm(dim=1) for block in blocks)])
+    return (LONGEST / sizes.amax(0).clamp(min=1e-300)).clamp(max=1.0)
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from formula_torch.design.stacked import Stacked
 from formula_torch.families.several import SeveralFamily
-from formula_torch.models.several import LONGEST, SeveralModel
+from formula_torch.models.several import SeveralModel, longest
 from formula_torch.numerics.arrays import CELLS_AT_ONCE, slices
 
 __all__ = ["DrawnModel", "DrawnRows"]
@@ -33,7 +33,7 @@ class DrawnRows:
         Coordinates of the rows, of each part.
     offsets : tuple of Tensor of shape (n,) or None
         Of each predictor.
-    y : Tensor, shape (n,)
+    y : Tensor, shape (n,) or (n, columns)
     """
 
     family: SeveralFamily
@@ -91,9 +91,9 @@ class DrawnModel:
 
     def _at(self, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Weights, shape (B, n); the response and the predictors of the rows of all draws, side by side."""
-        theta, n = points[:, :-1], len(self.rows.y)
+        theta, y = points[:, :-1], self.rows.y
         eta = torch.stack([self.rows.predictor(theta, j).flatten() for j in range(len(self.rows.stacked.owner))])
-        return self.weights[points[:, -1].long()], self.rows.y.expand(len(points), n).flatten(), eta
+        return self.weights[points[:, -1].long()], y.expand(len(points), *y.shape).flatten(0, 1), eta
 
     def value(self, points: Tensor) -> Tensor:
         """Log-likelihoods, shape (B,)."""
@@ -131,8 +131,7 @@ class DrawnModel:
 
     def longest(self, points: Tensor, step: Tensor) -> Tensor:  # noqa: ARG002 - the protocol's signature
         """Share of each step that moves no predictor too far."""
-        sizes = torch.stack([step[:, block].norm(dim=1) for block in self.rows.stacked.blocks])
-        return (LONGEST / sizes.amax(0).clamp(min=1e-300)).clamp(max=1.0)
+        return longest(self.rows.family, self.rows.stacked, step)
 
     def rescue(self, points: Tensor) -> Tensor:
         """The points themselves: no better map than Newton's is known."""

@@ -178,7 +178,7 @@ def arrow_of(gram: np.ndarray) -> Arrow | None:
         if free[j]:
             leaf[j] = True
             free &= ~linked[j]
-        elif not leaf[j]:
+        else:
             most -= 1
             if most < 0:
                 return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from formula_torch.present.margins import effects_table
 from formula_torch.present.numbers import count, significant
 from formula_torch.present.table import Summary, Table
 from formula_torch.result.network import NetworkFit
@@ -13,9 +14,20 @@ __all__ = ["glance", "network_summary"]
 
 def network_summary(fit: NetworkFit, *, alpha: float, title: str | None) -> Summary:
     """Header and average effects."""
-    tables = (_header(fit),)
-    notes = [note for note in (fit.covariance.note, *fit.notes, fit.trace.note) if note]
-    return Summary(title or "Network Regression Results", tables, tuple(notes))
+    effects, notes = _effects(fit, alpha)
+    told = [fit.covariance.note, *fit.notes, *notes, fit.trace.note]
+    return Summary(title or "Network Regression Results", (_header(fit), *effects), tuple(filter(None, told)))
+
+
+def _effects(fit: NetworkFit, alpha: float) -> tuple[tuple[Table, ...], tuple[str, ...]]:
+    """Average effects in the place of weights, and what there is to say of them."""
+    if fit.rows is None:
+        return (), ("Effects need the rows, which this result no longer holds; see marginal_effects(newdata=).",)
+    shown = fit.shown_effects(1 - alpha)
+    if not len(shown.effects.margeff):
+        return (), shown.notes
+    given = "Effects are averages over the rows, whose errors are given these rows."
+    return (effects_table(shown.effects, alpha),), (given, *shown.notes)
 
 
 def _header(fit: NetworkFit) -> Table:

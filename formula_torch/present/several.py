@@ -132,8 +132,12 @@ def several_summary(
         notes.insert(1, "Coefficients are exponentiated, with errors by the delta method.")
     if stars == "stars":
         notes.append("* p < 0.05, ** p < 0.01, *** p < 0.001.")
-    heading = title or TITLES.get(fit.family.name) or f"{fit.family.name.replace('_', ' ').title()} Regression Results"
+    heading = title or TITLES.get(fit.family.name) or f"{_capitals(fit.family.name)} Regression Results"
     return Summary(heading, tables, tuple(notes))
+
+
+def _capitals(name: str) -> str:
+    return " ".join(word[:1].upper() + word[1:] for word in name.split("_"))
 
 
 def _header(fit: SeveralFit, yname: str) -> Table:
@@ -240,8 +244,9 @@ def augment(fit: SeveralFit, data: Any) -> pd.DataFrame:
         best = found[known].idxmax(axis=1).reindex(found.index)
         added = {"fitted": best, "prob": found.max(axis=1)}
     else:
-        resid = fit.resid if data is None else pd.Series(fit.recipe.response(frame), index=frame.index) - found
-        added = {"fitted": found, "resid": resid}
+        added, observed = {"fitted": found}, fit.recipe.response(frame)
+        if observed.ndim == 1:
+            added["resid"] = pd.Series(observed, index=found.index) - found
     if taken := set(added) & set(frame.names):
         raise DataError(f"the data have a column `{min(taken)}`, which augment would overwrite; rename it.")
     table = pd.DataFrame({name: frame.table[name].to_numpy() for name in frame.names}, index=found.index)

@@ -11,6 +11,7 @@ import pandas as pd
 from formula_torch.data import as_frame
 from formula_torch.errors import DataError, check_share
 from formula_torch.result.fit import Fit
+from formula_torch.result.network import NetworkFit
 from formula_torch.result.regression import RegressionFit
 from formula_torch.result.solved_fit import SolvedFit
 
@@ -18,7 +19,8 @@ __all__ = ["GLOSSARY", "augment", "glance", "tidy"]
 
 # The names of all columns these tables may have.
 GLOSSARY = {
-    "term": "name of the coefficient",
+    "term": "name of the coefficient, or of the variable that has an effect",
+    "contrast": "what an effect is: a slope, or which levels are compared",
     "estimate": "estimated coefficient",
     "std_error": "standard error",
     "statistic": "estimate over its standard error; F statistic in glance",
@@ -101,7 +103,7 @@ def glance(fit: RegressionFit) -> pd.DataFrame:
     )
 
 
-def augment(fit: SolvedFit, data: Any) -> pd.DataFrame:
+def augment(fit: SolvedFit | NetworkFit, data: Any) -> pd.DataFrame:
     """One row an observation: the data, fitted values and residuals."""
     if data is None:
         fitted, resid = fit.fittedvalues, fit.resid

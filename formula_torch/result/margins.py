@@ -158,8 +158,11 @@ class AverageEffects(Estimates):
         for place, settings in enumerate(scenarios(population, at)):
             shown = {} if isinstance(at, str) else settings
             _check_columns([*shown, *groups[0].labels])
-            there = population.set(settings)
-            yield Averaging(self._estimated, self.mean_function, there, groups, place, shown)
+            yield self._averaging(population.set(settings), groups, place, shown)
+
+    def _averaging(self, population: Population, groups: list[Group], place: int, shown: dict[str, Any]) -> Averaging:
+        """Return a scenario to average over."""
+        return Averaging(self._estimated, self.mean_function, population, groups, place, shown)
 
     @property
     def _estimated(self) -> np.ndarray:

@@ -190,7 +190,7 @@ class Resamples(Replicates):
     def __repr__(self) -> str:
         failed = f", {self.failed} failed" if self.failed else ""
         units = f"{self.n_units} {named_units(self.units)}"
-        return f"<Resamples: {len(self.values)} draws of {units}{failed}, seed {self.seed}>"
+        return f"<{type(self).__name__}: {len(self.values)} draws of {units}{failed}, seed {self.seed}>"
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -159,7 +159,8 @@ def _check_likelihoods(one: GlmFit | SeveralFit, other: GlmFit | SeveralFit, whi
         raise DataError(
             f"{which} have different rows or responses: fit both on the rows that are complete in all columns."
         )
-    if one.family.kind != other.family.kind:
+    # A likelihood of one's own may be of no kind that is known.
+    if one.family.kind and other.family.kind and one.family.kind != other.family.kind:
         raise DataError(
             f"{which} have likelihoods that do not compare: that of {one.family.name!r} is a {one.family.kind}, that "
             f"of {other.family.name!r} a {other.family.kind}."

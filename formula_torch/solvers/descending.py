@@ -16,9 +16,9 @@ from torch import Tensor
 from formula_torch.errors import DataError
 from formula_torch.numerics.arrays import slices
 from formula_torch.numerics.threads import threads_for
-from formula_torch.solvers.descent import Descent, resolve_descent
+from formula_torch.solvers.descent import Descent
 
-__all__ = ["Descended", "Objective", "descend", "minimise", "random_start"]
+__all__ = ["Descended", "Objective", "descend", "random_start"]
 
 # A loss that grows as much has diverged, however finite it is.
 GROWN = 1e6
@@ -27,8 +27,16 @@ POWER_STEPS = 30
 DIFFERENCE = 1e-4
 # Steps that change nothing more in as many epochs, as where a line search finds nothing.
 STILL = 5
+# Times that the usual learning rate is halved after a divergence.
+HALVINGS = 8
+# Share of the first loss by which none may rise where steps along all rows are short enough.
+RISEN = 1e-9
 # As long as so many passes over a block of rows a step must last for a second thread not to spin in vain.
 PASSES = 1_000.0
+
+
+class _DivergenceError(Exception):
+    """The loss grew beyond all bounds."""
 
 
 class Objective(Protocol):
@@ -115,59 +123,16 @@ def descend(
     with threads_for(PASSES * height * theta.numel()):
         curvature = _curvature(objective, theta) if method.by_curvature and method.lr is None else 1.0
         lr = method.usual_rate(curvature, theta.numel(), height, objective.n_rows) if method.lr is None else method.lr
-        return _Walk(objective, method, theta.clone(), lr, height, held_out, report, seed).down()
-
-
-@dataclass(frozen=True)
-class _Whole:
-    """A loss that is no mean over rows."""
-
-    loss: Callable[[Tensor], Tensor]
-    n_rows: int = 1
-
-    def evaluate(self, theta: Tensor) -> tuple[float, Tensor]:
-        own = theta.detach().clone().requires_grad_(True)
-        with torch.enable_grad():
-            value = self.loss(own)
-        return float(value.detach()), torch.autograd.grad(value, own)[0]
-
-    def gradient(self, theta: Tensor, rows: slice) -> Tensor:  # noqa: ARG002 - the protocol's signature
-        return self.evaluate(theta)[1]
-
-    def permuted(self, order: Tensor) -> Self:  # noqa: ARG002
-        return self
-
-
-def minimise(loss: Callable[[Tensor], Tensor], start: Tensor, method: str | Descent = "lbfgs") -> Descended:
-    """Minimise a differentiable function of a vector, by the methods that fit regressions.
-
-    Parameters
-    ----------
-    loss : callable
-        From a Tensor of shape (p,) to a Tensor of one number.
-    start : Tensor, shape (p,)
-    method : str or Descent
-        ``"sgd"``, ``"adam"``, ``"lbfgs"`` or a value of ``ft.solvers``.
-
-    Returns
-    -------
-    Descended
-        With `theta`, `loss`, `converged`, `reason` and `history`.
-
-    Raises
-    ------
-    ValueError
-        The method is not known.
-    DataError
-        The loss grows beyond all bounds.
-
-    Examples
-    --------
-    >>> found = minimise(lambda b: ((b - torch.arange(3.0, dtype=torch.float64)) ** 2).sum(), torch.zeros(3).double())
-    >>> found.theta.round(decimals=6).tolist()
-    [0.0, 1.0, 2.0]
-    """
-    return descend(_Whole(loss), start, resolve_descent(method))
+        # The curvature at the start bounds no other, as where means are exponentials.
+        halvings = HALVINGS if method.lr is None else 0
+        while True:
+            try:
+                falling = bool(halvings) and height >= objective.n_rows and method.falls
+                return _Walk(objective, method, theta.clone(), lr, height, held_out, report, seed, falling).down()
+            except _DivergenceError as trouble:
+                if not halvings:
+                    raise DataError(str(trouble)) from None
+            halvings, lr = halvings - 1, lr / 2
 
 
 def random_start(size: int, seed: int) -> Tensor:
@@ -201,6 +166,7 @@ class _Walk:
     held_out: Objective | None
     report: Callable[[float], object] | None
     seed: int
+    falling: bool
     mean: Tensor | None = None
     steps: int = 0
     history: dict[str, list[float]] = field(default_factory=dict)
@@ -239,6 +205,9 @@ class _Walk:
             if still == STILL:
                 reason, self.mean = "steps change nothing more", None
                 break
+        else:
+            if self.method.patience is not None:
+                self.theta, self.mean = best[1], None
         return self._ended(reason)
 
     def _epoch(self, gradient: Tensor, epoch: int, draw: torch.Generator) -> None:
@@ -304,11 +273,12 @@ class _Walk:
 
     def _refuse_divergence(self, loss: float, epoch: int) -> None:
         first = self.history["loss"][0]
-        if np.isfinite(loss) and loss <= GROWN * (abs(first) + 1):
+        most = self.history["loss"][-1] + RISEN * abs(first) if self.falling else GROWN * (abs(first) + 1)
+        if np.isfinite(loss) and loss <= most:
             return
         curvature = _curvature(self.objective, torch.zeros_like(self.theta))
         usual = self.method.usual_rate(curvature, self.theta.numel(), self.height, self.objective.n_rows)
-        raise DataError(
+        raise _DivergenceError(
             f"the descent diverged in epoch {epoch}: with lr={self.lr:g} the loss went from {first:.6g} to {loss:.6g}; "
             f"take a smaller lr=, as {min(usual, self.lr / 10):.2g}, or leave it out."
         )

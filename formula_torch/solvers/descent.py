@@ -127,6 +127,11 @@ class Descent(ABC):
         """Whether a step asks for losses of its own."""
         return False
 
+    @property
+    def falls(self) -> bool:
+        """Whether short steps along the gradient of all rows lower the loss, each of them."""
+        return False
+
     def rate_share(self, done: float) -> float:
         """Share of the learning rate after a share of the epochs."""
         schedule = SCHEDULES[self.schedule] if isinstance(self.schedule, str) else self.schedule
@@ -148,7 +153,8 @@ def _check_whole(name: str, given: object) -> None:
 class SGD(Descent):
     """Gradient descent: batch, stochastic or by mini-batches (``torch.optim.SGD``).
 
-    The default learning rate is 1 / L of the largest curvature L of the loss at the start, less for small batches.
+    The default learning rate is 1 / L of the largest curvature L of the loss at the start, less for small batches, and
+    is halved where that diverges.
 
     Parameters
     ----------
@@ -180,6 +186,17 @@ class SGD(Descent):
     def name(self) -> str:
         """As the summary prints it."""
         return "gradient descent"
+
+    @property
+    def falls(self) -> bool:
+        """They do, without momentum, and where the loss has no penalty that it leaves out."""
+        return not self.momentum and not self.weight_decay
+
+    def usual_rate(self, curvature: float, size: int, height: int, n_rows: int) -> float:
+        """Return the learning rate where none is given."""
+        usual = super().usual_rate(curvature, size, height, n_rows)
+        # Momentum adds up the noise of small batches.
+        return usual if height >= n_rows else usual * (1 - self.momentum)
 
     def optimiser(self, theta: Tensor, lr: float) -> torch.optim.Optimizer:
         """Return the optimiser of a vector."""

@@ -148,7 +148,9 @@ def test_joined_units_count_as_themselves(family, balanced) -> None:
 
 def as_density(family) -> Density:
     """The same distribution with nothing known but its log-density."""
-    return Density(family.name, family.row_loglik, family.mean, dispersed=family.dispersed)
+    if family.dispersed:
+        return Density(family.name, family.row_loglik, family.mean, positive="sigma")
+    return Density(family.name, lambda y, eta: family.row_loglik(y, eta, torch.ones_like(eta)), family.mean)
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f.name)

@@ -200,6 +200,20 @@ def test_divergence_names_a_rate_that_converges(method: SGD) -> None:
     assert descend(Steep(), start, SGD(lr=0.003)).converged
 
 
+def test_the_usual_rate_is_halved_where_curvature_grows() -> None:
+    z = np.linspace(0, 4, 40)[:, None]
+    loss = RowLoss(DenseColumns(tensor(z)), resolve_generalized("poisson", None), tensor(np.exp(z[:, 0])), None, None)
+    start = torch.zeros(1, dtype=torch.float64)
+    first = descend(loss, start, SGD(epochs=1)).lr
+    # At that rate steps go to and fro about the solution for ever.
+    swinging = descend(loss, start, SGD(lr=first, epochs=500))
+    assert abs(swinging.theta.item() - 1) > 0.05
+    found = descend(loss, start, SGD(epochs=2000))
+    assert found.lr < first
+    assert (np.diff(found.history["loss"]) <= 1e-9 * found.history["loss"][0]).all()
+    assert found.theta.item() == pytest.approx(1, abs=1e-6)
+
+
 def test_what_is_given_to_start_from_is_not_changed() -> None:
     start = torch.ones(3, dtype=torch.float64)
     descend(rows(), start, SGD(epochs=3))

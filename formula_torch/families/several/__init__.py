@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import is_dataclass, replace
 
+from formula_torch.families.density import Density
 from formula_torch.families.links import LINKS, Link, resolve_link
 from formula_torch.families.several.categories import Multinomial, Ordered
 from formula_torch.families.several.counts import (
@@ -12,6 +13,7 @@ from formula_torch.families.several.counts import (
     NegativeBinomial2,
     PoissonCounts,
 )
+from formula_torch.families.several.own import Own
 from formula_torch.families.several.protocol import Derivatives, Predictor, SeveralFamily
 from formula_torch.families.several.shares import Beta
 from formula_torch.families.several.zeros import Hurdle, ZeroInflated, hurdle, zero_inflated
@@ -26,6 +28,7 @@ __all__ = [
     "NegativeBinomial1",
     "NegativeBinomial2",
     "Ordered",
+    "Own",
     "PoissonCounts",
     "Predictor",
     "SeveralFamily",
@@ -54,13 +57,13 @@ SEVERAL: dict[str, SeveralFamily] = {
 
 
 def is_several(family: object) -> bool:
-    """Whether a family is one of several predictors: a spelling, or a value that has ``predictors``."""
+    """Whether a family is one of several predictors: a spelling, a density, or a value that has ``predictors``."""
     if isinstance(family, str):
         return family in SEVERAL
-    return hasattr(family, "predictors") and not isinstance(family, type)
+    return isinstance(family, Density) or (hasattr(family, "predictors") and not isinstance(family, type))
 
 
-def resolve_several(family: SeveralFamily | str, link: Link | str | None = None) -> SeveralFamily:
+def resolve_several(family: SeveralFamily | Density | str, link: Link | str | None = None) -> SeveralFamily:
     """Read a family of several predictors: a value, or its spelling; with another link where it has the field ``link``.
 
     Raises
@@ -79,15 +82,14 @@ def resolve_several(family: SeveralFamily | str, link: Link | str | None = None)
         if family not in SEVERAL:
             raise ValueError(f"family={family!r} is not known; use one of {', '.join(map(repr, SEVERAL))}.")
         family = SEVERAL[family]
-    if lacking := [part for part in vars(SeveralFamily) if part[0] != "_" and not hasattr(family, part)]:
-        raise TypeError(f"{type(family).__name__} is no family of several predictors: it lacks {', '.join(lacking)}.")
+    found: SeveralFamily = Own(family) if isinstance(family, Density) else family
+    if lacking := [part for part in vars(SeveralFamily) if part[0] != "_" and not hasattr(found, part)]:
+        raise TypeError(f"{type(found).__name__} is no family of several predictors: it lacks {', '.join(lacking)}.")
     if link is None:
-        return family
+        return found
     chosen = resolve_link(link)
-    if not is_dataclass(family) or not hasattr(family, "link"):
-        raise ValueError(
-            f"link={chosen.name!r}: the links of family={family.name!r} cannot be chosen; leave link= out."
-        )
+    if not is_dataclass(found) or not hasattr(found, "link"):
+        raise ValueError(f"link={chosen.name!r}: the links of family={found.name!r} cannot be chosen; leave link= out.")
     if chosen.tails is None:
         raise ValueError(f"link={chosen.name!r} is no link to a probability; use 'logit', 'probit' or 'cloglog'.")
-    return replace(family, link=chosen)
+    return replace(found, link=chosen)

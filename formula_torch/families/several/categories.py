@@ -38,6 +38,7 @@ class _Levels(ABC):
     kind = "probability"
     exponential = False
     reading = "levels"
+    scale = "logit"
     cutpoints = False
 
     @property

@@ -48,6 +48,9 @@ class Predictor:
         The argument of ``fit`` that gives its formula, where it takes one of its own.
     limit : str
         What it means that the predictor goes to minus infinity, where the family has a simpler one there.
+    logarithmic : bool
+        Whether it is a logarithm, log odds or the like, of which a change of a few units is large; of another the
+        unit is what the curvature of the log-likelihood says.
     """
 
     name: str
@@ -57,6 +60,7 @@ class Predictor:
     positive: bool = False
     argument: str = ""
     limit: str = ""
+    logarithmic: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +105,7 @@ class SeveralFamily(Protocol):
 
     @property
     def reading(self) -> str:
-        """What the response is: ``"numbers"`` or ``"levels"``."""
+        """What the response is: ``"numbers"``, ``"levels"``, or ``"columns"``, numbers or several side by side."""
         ...
 
     @property
@@ -117,6 +121,11 @@ class SeveralFamily(Protocol):
     @property
     def kind(self) -> str:
         """What the log-likelihood is a logarithm of: ``"probability"`` or ``"density"``."""
+        ...
+
+    @property
+    def scale(self) -> str:
+        """Where intervals of the mean are taken: ``"log"``, ``"logit"`` or ``"identity"``."""
         ...
 
     def loglik(self, y: Tensor, eta: Tensor) -> Tensor:
@@ -162,6 +171,11 @@ class Numeric:
     levels: tuple[str, ...] = ()
     reading = "numbers"
     cutpoints = False
+
+    @property
+    def scale(self) -> str:
+        """Means are positive."""
+        return "log"
 
     def of_levels(self, labels: tuple[str, ...]) -> Any:  # noqa: ARG002 - one signature
         """Itself: the response has no levels."""

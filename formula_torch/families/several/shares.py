@@ -45,6 +45,7 @@ class Beta(Numeric):
     link: Link = LINKS["logit"]
     name = "beta"
     kind = "density"
+    scale = "logit"
     exponential = False
     predictors = (MEAN, PRECISION)
 

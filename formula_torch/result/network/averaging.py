@@ -24,10 +24,24 @@ from formula_torch.result.averages import Averaging, Found
 from formula_torch.result.network.machine import Machine
 from formula_torch.result.population import Population
 
-__all__ = ["NetworkAveraging", "NetworkMeans"]
+__all__ = ["NetworkAveraging", "NetworkMeans", "SlopeAverage"]
 
 # Products of a pass over rows for each weight.
 WORK = 10.0
+
+
+@dataclass(frozen=True, eq=False)
+class SlopeAverage(Average):
+    """An average slope.
+
+    Parameters
+    ----------
+    steps : float
+        What it lacks of the average rise between neighbouring rows: where a unit has become a step, its rise is in
+        no slope.
+    """
+
+    steps: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,11 +55,14 @@ class NetworkMeans:
         Of the linear predictor.
     theta : Tensor, shape (p,)
         The weights, on the device to work on.
+    reach : float
+        How far neighbouring rows lie apart, in standard deviations of the inputs.
     """
 
     machine: Machine
     mean: MeanFunction
     theta: Tensor
+    reach: float
 
     def response(self, design: Design, shares: Tensor, *, log: bool) -> Average:
         """Average the mean responses, or their logarithms.
@@ -76,7 +93,7 @@ class NetworkMeans:
                 gradient += _pulled((f,), weights, (share * slope * self.machine.unit.scale,))
         return Average(total, gradient.cpu().numpy())
 
-    def slope(self, design: Design, moving: Derivative, shares: Tensor, *, relative: bool) -> Average:
+    def slope(self, design: Design, moving: Derivative, shares: Tensor, *, relative: bool) -> SlopeAverage:
         """Average the slopes of the mean response, or of its logarithm, in a column of the data.
 
         Parameters
@@ -97,20 +114,22 @@ class NetworkMeans:
         """
         if relative:
             self._means(design)
-        total, gradient = 0.0, torch.zeros_like(self.theta)
+        total, steps, gradient = 0.0, 0.0, torch.zeros_like(self.theta)
         with threads_for(2 * WORK * design.n_rows * len(self.theta)):
             for part, x, offset in self._rows(design):
                 weights, f, share = *self._f(x.requires_grad_(True)), shares[part].to(x.device)
-                d = self._moves(f, x, moving.rows(part.start, part.stop))
-                eta, rate = self._eta(f, offset), self._rate(d, moving, part)
+                way = self._way(x, moving.rows(part.start, part.stop))
+                d = way.along(f)
+                eta, rate = self._eta(f, offset), self.machine.unit.scale * d.detach() + way.offset
                 first, second = self.mean.slope(eta), self.mean.curvature(eta)
                 if relative:
                     mu = self.mean.value(eta)
                     share, second = share / mu, second - first**2 / mu
                 total += float((share * first * rate).sum())
+                steps += float((share * (self._rise(way, offset) - first * rate)).sum())
                 pulls = (share * second * rate * self.machine.unit.scale, share * first * self.machine.unit.scale)
                 gradient += _pulled((f, d), weights, pulls)
-        return Average(total, gradient.cpu().numpy())
+        return SlopeAverage(total, gradient.cpu().numpy(), steps)
 
     def _means(self, design: Design) -> Tensor:
         """Means of all rows, which have logarithms."""
@@ -135,20 +154,47 @@ class NetworkMeans:
         eta = self.machine.unit.shift + self.machine.unit.scale * f.detach()
         return eta if offset is None else eta + offset
 
-    def _moves(self, f: Tensor, x: Tensor, moving: Derivative) -> Tensor:
-        """Derivatives of f of rows in the column, shape (n,), to be differentiated further."""
+    def _way(self, x: Tensor, moving: Derivative) -> _Way:
         direction = torch.zeros_like(x)
         for part in moving.parts:
             direction = direction + self.machine.inputs.moved(part).to(x.device)
+        offset = x.new_zeros(len(x)) if moving.offset is None else moving.offset.to(x.device)
+        return _Way(x, direction, offset)
+
+    def _rise(self, way: _Way, offset: Tensor | None) -> Tensor:
+        """Rise of the mean over a short way about each row, for each unit of the column, shape (n,)."""
+        length = float((way.direction**2).sum(1).mean().sqrt())
+        h = self.reach / length if length > 0 else 1.0
+        ends = []
+        for side in (h, -h):
+            with torch.no_grad():
+                f = self.machine.function.eta(self.theta, way.x + side * way.direction)
+            ends.append(self.mean.value(self._eta(f, offset) + side * way.offset))
+        return (ends[0] - ends[1]) / (2 * h)
+
+
+@dataclass(frozen=True, eq=False)
+class _Way:
+    """Where rows go when the column moves.
+
+    Parameters
+    ----------
+    x, direction : Tensor, shape (n, m)
+        Inputs, and their derivatives in the column.
+    offset : Tensor, shape (n,)
+        Derivatives of the offset.
+    """
+
+    x: Tensor
+    direction: Tensor
+    offset: Tensor
+
+    def along(self, f: Tensor) -> Tensor:
+        """Derivatives of f of the rows in the column, shape (n,), to be differentiated further."""
         # A row's inputs change no other row's f: the gradient of the sum has those of all.
         with torch.enable_grad():
-            (across,) = torch.autograd.grad(f.sum(), x, create_graph=True, materialize_grads=True)
-            return (across * direction).sum(1)
-
-    def _rate(self, d: Tensor, moving: Derivative, part: slice) -> Tensor:
-        """Derivatives of the linear predictor of rows in the column, shape (n,)."""
-        rate = self.machine.unit.scale * d.detach()
-        return rate if moving.offset is None else rate + moving.offset[part].to(rate.device)
+            (across,) = torch.autograd.grad(f.sum(), self.x, create_graph=True, materialize_grads=True)
+            return (across * self.direction).sum(1)
 
 
 def _pulled(of: tuple[Tensor, ...], weights: Tensor, pulls: tuple[Tensor, ...]) -> Tensor:
@@ -165,14 +211,17 @@ class NetworkAveraging(Averaging):
     ----------
     machine : Machine
     device : torch.device
+    reach : float
+        As of NetworkMeans.
     """
 
     machine: Machine
     device: torch.device
+    reach: float
 
     @property
     def _network(self) -> NetworkMeans:
-        return NetworkMeans(self.machine, self.mean, as_tensor(self.params, self.device))
+        return NetworkMeans(self.machine, self.mean, as_tensor(self.params, self.device), self.reach)
 
     def _slopes(self, design: Design, v: int, name: str, how: Method) -> Iterator[Found]:
         slopes = self.population.derivative(name)

@@ -23,6 +23,7 @@ from formula_torch.models.network_scores import Identified, NetworkScores
 from formula_torch.numerics.arrays import as_tensor
 from formula_torch.result.fit import Fit
 from formula_torch.result.network.machine import Machine, network_moments
+from formula_torch.result.network.search import Search
 from formula_torch.result.new_rows import offset_of_new
 from formula_torch.result.predictor_fit import KINDS
 from formula_torch.result.trace import Trace
@@ -51,6 +52,8 @@ class NetworkBase(Fit):
         One row a start: start, loss (that of the rows held out, where there are any), epochs, reason.
     identified : Identified
         Directions of the weights that change predictions.
+    search : Search
+        How the weights were found.
     irregular : str
         Why the weights are at no maximum of the likelihood, and have no errors; empty where they are.
     training : int array, shape (n_train,), or None
@@ -65,6 +68,7 @@ class NetworkBase(Fit):
     trace: Trace
     starts: pd.DataFrame
     identified: Identified
+    search: Search
     irregular: str = ""
     training: np.ndarray | None = None
 
@@ -92,13 +96,13 @@ class NetworkBase(Fit):
 
     @property
     def df_resid(self) -> float:
-        """Observations less the directions of the weights that are determined."""
-        return self.nobs - self.identified.rank
+        """Observations less the directions of the weights that are determined, or less all where it is not known."""
+        return self.nobs - (self.identified.rank if self.identified.known else len(self.coefficients))
 
     @property
     def df_model(self) -> float:
-        """Directions of the weights that are determined, less the constant."""
-        return float(self.identified.rank - 1)
+        """Observations less one and less the residual degrees of freedom."""
+        return self.nobs - 1 - self.df_resid
 
     @property
     def converged(self) -> bool:
@@ -139,13 +143,18 @@ class NetworkBase(Fit):
 
     @property
     def aic(self) -> float:
-        """Akaike's criterion, counting the directions that are determined."""
-        return information_criterion("aic", self.llf, self.identified.rank, self.nobs)
+        """Akaike's criterion, counting the directions that are determined; NaN where it is not known which are."""
+        return self._criterion("aic")
 
     @property
     def bic(self) -> float:
-        """Bayesian information criterion at the number of observations; smaller is better."""
-        return information_criterion("bic", self.llf, self.identified.rank, self.nobs)
+        """Bayesian information criterion at the number of observations, as `aic`; smaller is better."""
+        return self._criterion("bic")
+
+    def _criterion(self, name: str) -> float:
+        if not self.identified.known:
+            return math.nan
+        return information_criterion(name, self.llf, self.identified.rank, self.nobs)
 
     @property
     def history(self) -> pd.DataFrame:
@@ -258,8 +267,16 @@ class NetworkBase(Fit):
             design = self.training_rows("this covariance").to(device)
             return self.machine.scores(design, self.theta.to(device), self.model, self.identified)
 
-        def labels(given: Any, what: str) -> Labels:
-            found = self.held_rows("this covariance").labels(given, what, self.call.find_table)
-            return found if self.training is None else replace(found, codes=found.codes[self.training])
+        return network_moments(self.identified, self.model, self.fitness, scores, self.row_labels)
 
-        return network_moments(self.identified, self.model, self.scale, scores, labels)
+    def row_labels(self, given: Any, what: str) -> Labels:
+        """Read labels of the rows trained on.
+
+        Parameters
+        ----------
+        given : str or array of shape (n_total,)
+        what : str
+            What they are for.
+        """
+        found = self.held_rows(what).labels(given, what, self.call.find_table)
+        return found if self.training is None else replace(found, codes=found.codes[self.training])

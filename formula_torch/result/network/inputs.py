@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+import torch
 from torch import Tensor
 
 from formula_torch.design import Design
 from formula_torch.design.auxiliary import without_columns
 from formula_torch.design.design import refuse_large
-from formula_torch.design.unit_columns import UnitColumns
 
 __all__ = ["Inputs"]
 
@@ -20,24 +21,38 @@ class Inputs:
 
     Parameters
     ----------
-    columns : UnitColumns
-        Of the columns that are not left out.
+    shifts, scales : array, shape (m,)
+        Of the columns that are not left out: an input is (x - shift) scale. Those of two values stay as they are.
     left_out : tuple of int
         The constant column, where the network has constants of its own.
     names : tuple of str
         Of the inputs.
     """
 
-    columns: UnitColumns
+    shifts: np.ndarray
+    scales: np.ndarray
     left_out: tuple[int, ...]
     names: tuple[str, ...]
 
     @staticmethod
     def of(design: Design, *, takes_constant: bool) -> Inputs:
-        """Measure the columns of a design."""
+        """Measure the columns of a design; without any constant they are not moved about their means."""
         left_out = () if takes_constant or design.constant is None else (design.constant,)
         some = without_columns(design, left_out)
-        return Inputs(UnitColumns.of(some, centred=True), left_out, some.names)
+        means, squares, plain = np.zeros(some.k), np.zeros(some.k), np.ones(some.k, dtype=bool)
+        for part in some.batches():
+            block = part.block()
+            means += block.sum(1).cpu().numpy() / some.n_rows
+            plain &= ((block == 0) | (block == 1)).all(1).cpu().numpy()
+        if takes_constant and design.constant is None:
+            means[:] = 0.0
+        means[plain] = 0.0
+        for part in some.batches():
+            rest = part.block() - torch.as_tensor(means, device=some.device)[:, None]
+            squares += rest.square_().sum(1).cpu().numpy() / some.n_rows
+        spread = np.sqrt(squares)
+        scales = np.where(plain | ~(spread > 0), 1.0, 1 / np.where(spread > 0, spread, 1.0))
+        return Inputs(means, scales, left_out, some.names)
 
     def matrix(self, design: Design) -> Tensor:
         """Return the inputs of the rows of a design, shape (n, m); NaN where a value is missing.
@@ -48,10 +63,19 @@ class Inputs:
             The matrix would take more than 4 GiB.
         """
         refuse_large(design.n_rows, design.k, "the matrix of inputs")
-        return self.columns.standardised(without_columns(design, self.left_out)).block().mT.contiguous()
+        found = without_columns(design, self.left_out).block().mT.contiguous()
+        return found.sub_(found.new_tensor(self.shifts)).mul_(found.new_tensor(self.scales))
 
     def moved(self, slopes: Design) -> Tensor:
-        """Return derivatives of the inputs from those of the columns, shape (n, m)."""
+        """Return derivatives of the inputs from those of the columns, shape (n, m).
+
+        Parameters
+        ----------
+        slopes : Design
+            Columns that it does not hold have none.
+        """
         some = without_columns(slopes, self.left_out)
-        dense = some.block().mT
-        return dense * dense.new_tensor(self.columns.scales)
+        held = np.concatenate([some.numeric.columns, *(f.columns for f in some.factors)])
+        found = torch.zeros(some.n_rows, some.k, dtype=torch.float64, device=some.device)
+        found[:, held] = some.block()[held].mT * found.new_tensor(self.scales[held])
+        return found

@@ -11,9 +11,11 @@ import torch
 from torch import Tensor
 
 from formula_torch.design import Design
+from formula_torch.families.generalized import GeneralizedFamily
 from formula_torch.inference.moments import Labels, Moments
-from formula_torch.models.glm import GlmModel
-from formula_torch.models.network import NetworkFunction, NetworkRows
+from formula_torch.models.glm import Fitness, GlmModel
+from formula_torch.models.network import NetworkFunction
+from formula_torch.models.network_rows import NetworkLoss, NetworkRows
 from formula_torch.models.network_scores import Identified, NetworkScores, gauss_newton, identified
 from formula_torch.models.row_loss import BLOCK_CELLS, ResponseUnit
 from formula_torch.numerics.arrays import slices
@@ -54,6 +56,18 @@ class Machine:
         eta = self.unit.shift + self.unit.scale * torch.cat([*parts, design.empty(0)])
         return eta if design.offset is None else eta + design.offset
 
+    def loss(self, design: Design, family: GeneralizedFamily) -> NetworkLoss:
+        """Return the mean loss of the rows of a design, in the units that the weights were found in."""
+        assert design.y is not None
+        weights = None if design.weights is None else design.weights / design.weights.mean()
+        y, offset = design.y, design.offset
+        if family.is_normal_linear:
+            y, offset = (design.response - self.unit.shift) / self.unit.scale, None
+        elif self.unit.shift:
+            shift = torch.full_like(y, self.unit.shift)
+            offset = shift if offset is None else offset + shift
+        return NetworkLoss(self.rows(design), family, y, weights, offset)
+
     def identified(self, design: Design, theta: Tensor, model: GlmModel) -> Identified:
         """Directions of the weights that the rows of a design determine."""
         assert design.y is not None
@@ -78,7 +92,7 @@ class Machine:
 def network_moments(
     known: Identified,
     model: GlmModel,
-    scale: float,
+    fitted: Fitness,
     scores: Callable[[], NetworkScores],
     labels: Callable[[Any, str], Labels],
 ) -> Moments:
@@ -88,16 +102,15 @@ def network_moments(
     ----------
     known : Identified
     model : GlmModel
-    scale : float
-        The dispersion.
+    fitted : Fitness
     scores, labels : callable
         As of ``Moments``.
     """
     return Moments(
         bread=known.lift @ known.lift.T,
         lift=known.lift,
-        scale=scale,
-        dispersion=scale,
+        scale=fitted.scale,
+        dispersion=fitted.deviance / model.n_obs if model.family.is_normal_linear else fitted.scale,
         n_obs=model.n_obs,
         n_params=float(known.rank),
         df_resid=math.inf,

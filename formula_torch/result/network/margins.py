@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,22 +11,28 @@ import pandas as pd
 import torch
 
 from formula_torch.errors import FormulaError, InferenceWarning, check_share
+from formula_torch.formula.derivative import readers
 from formula_torch.inference.margins import METHODS, MeanFunction
 from formula_torch.inference.moments import blanked, delta_method
-from formula_torch.numerics.arrays import as_tensor
+from formula_torch.numerics.intervals import standard_errors
 from formula_torch.result.averages import Averaging, Found, Group
 from formula_torch.result.effects import MarginalEffects
 from formula_torch.result.margins import AverageEffects
-from formula_torch.result.network.averaging import NetworkAveraging
+from formula_torch.result.network.averaging import NetworkAveraging, SlopeAverage
 from formula_torch.result.network.base import NetworkBase
 from formula_torch.result.network.dependence import PartialDependence, grid_of
 from formula_torch.result.population import Population, fitted_population
-from formula_torch.result.variation import CONTRASTS, Variation, check_used, scenarios, variations
+from formula_torch.result.variation import CONTRASTS, Variation, variations
 
 __all__ = ["NetworkMargins", "ShownEffects"]
 
 # Of the length of a gradient, the part along directions that are not determined by which an effect is not, either.
 OUTSIDE = 1e-3
+BLIND = "they depend on weights that the rows do not determine"
+# Where slopes lack this share of a standard error of the average rise between neighbouring rows, which lie within as
+# many rows or standard deviations of the inputs, a unit has become a step.
+STEPPED, NEIGHBOURS, FARTHEST = 0.5, 10.0, 0.1
+STEPS = "the fitted mean has steps between neighbouring rows, whose rise is in no slope (fewer units have fewer)"
 # Rows times weights times effects that a table spends unasked, and its most effects.
 AFFORDABLE, MOST = 2e9, 50
 
@@ -109,11 +113,10 @@ class NetworkMargins(NetworkBase, AverageEffects):
         if points < 2:
             raise ValueError(f"points={points!r} must be at least 2.")
         population, groups = self._averaged_over(newdata, None)
-        check_used(population, variable, "partial_dependence")
-        at = {variable: grid_of(population, variable, points)}
+        grid = grid_of(population, variable, points)
+        at = {variable: grid.values}
         found = [mean for averaging in self._scenarios(population, groups, at) for mean in averaging.means()]
-        means = self._effects(found, "mean", at, level)
-        return PartialDependence(variable, means, variable in self._numbers(population))
+        return PartialDependence(variable, self._effects(found, "mean", at, level), grid.numeric)
 
     def plot_partial_dependence(
         self, variable: str, *, points: int = 50, newdata: Any = None, level: float = 0.95, ax: Any = None
@@ -143,16 +146,13 @@ class NetworkMargins(NetworkBase, AverageEffects):
             Of the intervals.
         """
         found, notes = self.averages()
-        effects = self._put_together(found, METHODS["dydx"].label, "overall", level)
-        if message := self._no_errors(effects):
-            notes = (*notes, message)
-        return ShownEffects(effects, notes)
+        effects, message = self._put_together(found, METHODS["dydx"].label, "overall", level)
+        return ShownEffects(effects, (*notes, message) if message else notes)
 
     def averages(self) -> tuple[list[Found], tuple[str, ...]]:
         """Return the average effects that tables show, and why others are not there."""
         population = fitted_population(self)
-        groups = [Group({}, 0, len(population.table))]
-        (averaging,) = self._scenarios(population, groups, "overall")
+        averaging = self._averaging(population, [Group({}, 0, len(population.table))], 0, {})
         varied, notes = self._showable(population)
         return sorted(averaging.effects(varied, METHODS["dydx"], CONTRASTS["reference"]), key=lambda f: f.place), notes
 
@@ -161,7 +161,7 @@ class NetworkMargins(NetworkBase, AverageEffects):
         most = min(int(AFFORDABLE / (len(population.table) * len(self.coefficients))), MOST)
         varied: list[Variation] = []
         left, notes = [], []
-        for name in self._variables(population):
+        for name in readers(population.recipe):
             try:
                 (found,) = variations(population, name)
                 if found.levels is None:
@@ -176,24 +176,60 @@ class NetworkMargins(NetworkBase, AverageEffects):
             notes.append(f"Effects of {names} take long, and are not shown; see marginal_effects.")
         return varied, tuple(notes)
 
-    def _variables(self, population: Population) -> list[str]:
-        return [variation.name for variation in self._each(population)]
-
     # -- averages ---------------------------------------------------------------------------------
 
-    def _scenarios(self, population: Population, groups: list[Group], at: Any) -> Iterator[Averaging]:
-        for place, settings in enumerate(scenarios(population, at)):
-            shown = {} if isinstance(at, str) else settings
-            check_columns([*shown, *groups[0].labels])
-            there = population.set(settings)
-            device = torch.device(self.call.device)
-            yield NetworkAveraging(
-                self.coefficients, self.mean_function, there, groups, place, shown, self.machine, device
-            )
+    def _averaging(self, population: Population, groups: list[Group], place: int, shown: dict[str, Any]) -> Averaging:
+        device, reach = torch.device(self.call.device), min(NEIGHBOURS / self.nobs, FARTHEST)
+        return NetworkAveraging(
+            self.coefficients, self.mean_function, population, groups, place, shown, self.machine, device, reach
+        )
 
     def _effects(self, found: list[Found], label: str, at: Any, level: float) -> MarginalEffects:
         """Put averages into a value, and warn where they have no errors; called by what the user calls."""
-        effects = self._put_together(found, label, at, level)
-        if message := self._no_errors(effects):
+        effects, message = self._put_together(found, label, at, level)
+        if message:
             warnings.warn(message, InferenceWarning, stacklevel=3)
         return effects
+
+    def _put_together(self, found: list[Found], label: str, at: Any, level: float) -> tuple[MarginalEffects, str]:
+        """Averages as a value, and why some have no errors; empty where all do."""
+        check_share("level", level)
+        found = sorted(found, key=lambda f: f.place)
+        jacobian = np.stack([f.average.gradient for f in found]) if found else np.zeros((0, len(self.coefficients)))
+        covariance, reasons = self._covariance_of(jacobian, found)
+        effects = MarginalEffects(
+            what=pd.DataFrame([f.what for f in found]),
+            margeff=np.array([f.average.estimate for f in found]),
+            jacobian=jacobian,
+            margeff_cov=covariance,
+            df=self.covariance.df,
+            level=level,
+            label=label,
+            at=at if isinstance(at, str) else "values",
+            response=self.recipe.response_name,
+            covariance_type=self.covariance.label,
+        )
+        return effects, _message(effects.names, reasons)
+
+    def _covariance_of(self, jacobian: np.ndarray, found: list[Found]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """J V J', shape (m, m), NaN where an effect has no error, with the reasons and which have none by them."""
+        m = len(jacobian)
+        if self.irregular:
+            return np.full((m, m), np.nan), {self.irregular: np.ones(m, dtype=bool)}
+        outside = np.linalg.norm(jacobian @ self.identified.null_space.T, axis=1)
+        blind = outside > OUTSIDE * np.linalg.norm(jacobian, axis=1)
+        matrix = delta_method(jacobian, self.covariance.matrix)
+        steps = [f.average.steps if isinstance(f.average, SlopeAverage) else 0.0 for f in found]
+        stepped = np.abs(steps) > STEPPED * standard_errors(np.diag(matrix))
+        return blanked(matrix, blind | stepped), {BLIND: blind, STEPS: stepped & ~blind}
+
+
+def _message(names: list[str], reasons: dict[str, np.ndarray]) -> str:
+    """Which effects have no errors, and why."""
+    told = []
+    for reason, lost in reasons.items():
+        if lost.any():
+            some = [name for name, bad in zip(names, lost, strict=True) if bad]
+            which = ", ".join(f"`{name}`" for name in some[:4]) + (", ..." if len(some) > 4 else "")
+            told.append(f"There are no standard errors of the effects of {which}: {reason}; see bootstrap().")
+    return " ".join(told)

@@ -143,7 +143,7 @@ class SeveralComparisons(SeveralEstimates):
         columns.update(designs)
         known: dict[str | None, Located] = {}
         for key in {key_of(predictor, self.further) for predictor in self.family.predictors}:
-            design = replace(columns[key], y=main.y, weights=main.weights)
+            design = replace(columns[key], y=main.empty(main.n_rows).zero_(), weights=main.weights)
             known[key] = design, solved(replace(design, offset=None)).coordinates
         return {p.name: known[key_of(p, self.further)] for p in self.family.predictors}
 

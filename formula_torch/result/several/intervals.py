@@ -24,6 +24,7 @@ __all__ = ["SeveralIntervals", "SeveralPrediction"]
 # Scales on which intervals stay in the range of the mean: there, its slope, and back.
 Change = Callable[[np.ndarray], np.ndarray]
 SCALES: dict[str, tuple[Change, Change, Change]] = {
+    "identity": (np.asarray, np.ones_like, np.asarray),
     "log": (np.log, lambda m: 1 / m, np.exp),
     "logit": (special.logit, lambda m: 1 / (m * (1 - m)), special.expit),
 }
@@ -37,7 +38,7 @@ class SeveralPrediction:
     ----------
     predicted_mean, se_mean : array, shape (n,) or (n, q)
         Means, and their errors by the delta method, g'V g with V the covariance of the fit.
-    scale : {"log", "logit"}
+    scale : {"log", "logit", "identity"}
         On which intervals are taken.
     df : float
         Degrees of freedom of t; infinite for the normal.
@@ -138,12 +139,10 @@ class SeveralIntervals(SeveralPredictions):
             for c, first in enumerate(found.first):
                 variances[c, part] = self._variances(self._jacobian(rows, first[:, part]))
         errors = standard_errors(np.where(np.isnan(values), np.nan, variances))
-        bounded = self.family.levels or self.family.kind == "density"
         levels = self.recipe.response_levels
         if not self.family.levels:
             values, errors = values[0], errors[0]
-        scale = "logit" if bounded else "log"
-        return SeveralPrediction(values.T, errors.T, scale, self.covariance.df, index, levels)
+        return SeveralPrediction(values.T, errors.T, self.family.scale, self.covariance.df, index, levels)
 
     def _jacobian(self, designs: Mapping[str, Design], first: Tensor) -> np.ndarray:
         """Derivatives of an outcome of rows in all parameters, shape (n, P), given those in the predictors."""

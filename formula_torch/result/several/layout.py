@@ -96,8 +96,12 @@ def _own_names(predictor: Predictor, names: Mapping[str, tuple[str, ...]]) -> li
     return [predictor.name if alone else f"{predictor.prefix}Intercept"]
 
 
-def sizes_of(layout: Layout, family: SeveralFamily, stacked: Stacked, params: np.ndarray) -> np.ndarray:
+def sizes_of(
+    layout: Layout, family: SeveralFamily, stacked: Stacked, params: np.ndarray, information: np.ndarray
+) -> np.ndarray:
     """Units of theta, shape (size,): one, but of the logarithm of a number below one that number.
+
+    Of a predictor that is no logarithm, one over the error that a row alone would leave.
 
     Parameters
     ----------
@@ -106,12 +110,16 @@ def sizes_of(layout: Layout, family: SeveralFamily, stacked: Stacked, params: np
         That of `stacked`, whose predictors are among those of the layout.
     stacked : Stacked
     params : array, shape (P,)
+    information : array, shape (size, size)
+        Of a row with a weight of one, on average.
     """
     sizes = np.ones(stacked.size)
     for predictor, block in zip(family.predictors, stacked.blocks, strict=True):
         own = layout.columns[predictor.name]
         if layout.positive[own].all():
             sizes[block] = min(1.0, float(params[own[0]]))
+        elif not predictor.logarithmic and (curvature := float(np.diag(information)[block].mean())) > 0:
+            sizes[block] = np.sqrt(curvature)
     return sizes
 
 

@@ -156,6 +156,9 @@ class SeveralPredictions(SeveralEstimates):
         """The response as ``expected`` has it: itself, shape (1, n), or the indicators of its levels, shape (J, n)."""
         rows = self.held_rows(what)
         y = as_tensor(self.recipe.response(rows.used_frame()))
+        if y.ndim > 1:
+            name = self.recipe.response_name
+            raise DataError(f"{what}: the response `{name}` has several columns, and no residuals.")
         if not self.family.levels:
             return y[None]
         return torch.nn.functional.one_hot(y.long(), len(self.family.levels)).mT.double()

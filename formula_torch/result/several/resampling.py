@@ -155,7 +155,8 @@ class SeveralRefit:
                 continue
             params, jacobian = parameters_at(self.layout, self.blueprint.family, model, theta)
             top = Top(theta, np.nan, gradients[b], -hessians[b], np.nan)
-            known = determined(top, jacobian, 1.0, sizes_of(self.layout, model.family, model.stacked, params))
+            sizes = sizes_of(self.layout, model.family, model.stacked, params, top.information / len(self.order))
+            known = determined(top, jacobian, 1.0, sizes)
             if float(np.sum((gradients[b] @ known.whiten) ** 2)) < CONVERGED:
                 out[b] = np.where(known.lost, np.nan, params)
         return out
