@@ -11,7 +11,14 @@ import pytest
 import torch
 
 import formula_torch as ft
-from formula_torch.errors import DataError, DataRemovedError, FormulaError, InferenceWarning, UnknownNameError
+from formula_torch.errors import (
+    ConvergenceWarning,
+    DataError,
+    DataRemovedError,
+    FormulaError,
+    InferenceWarning,
+    UnknownNameError,
+)
 
 LINEAR = ft.Network(hidden=(), starts=1)
 N = 240
@@ -128,7 +135,7 @@ def fit(request: pytest.FixtureRequest, data: pd.DataFrame) -> ft.NetworkFit:
     """At weights that are no maximum, where derivatives must hold as well."""
     formula, network, given = CASES[request.param]
     solver = ft.solvers.LBFGS(epochs=15)
-    with pytest.warns(ft.ConvergenceWarning, match="short of one"):
+    with pytest.warns(ConvergenceWarning, match="short of one"):
         return ft.fit(formula, data, network=ft.Network(starts=1, **network), solver=solver, **given)
 
 
@@ -213,7 +220,7 @@ def curved(n: int, seed: int) -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def waves() -> tuple[ft.NetworkFit, pd.DataFrame]:
     data = curved(2000, 1)
-    return ft.fit("y ~ x + z", data, network=ft.Network(hidden=(6,), starts=1)), data
+    return ft.fit("y ~ x + z", data, network=ft.Network(hidden=(5,), starts=1), seed=2), data
 
 
 def test_effects_on_a_curved_truth(waves: tuple[ft.NetworkFit, pd.DataFrame]) -> None:
@@ -340,7 +347,7 @@ def test_the_summary_shows_effects(data: pd.DataFrame) -> None:
     assert table["term"].tolist() == ["x", "g", "g"]
     expected = fit.marginal_effects(["x", "g"], level=0.9).table
     pd.testing.assert_frame_equal(table, expected)
-    with pytest.raises(FormulaError, match="step function"):
+    with pytest.raises(FormulaError, match="has no derivative"):
         fit.marginal_effects("t")
 
 
@@ -376,7 +383,7 @@ def test_bootstrap_without_a_hidden_layer_is_that_of_least_squares(data: pd.Data
     for given in ({}, {"cluster": "id"}):
         found = ours.bootstrap(draws, seed=4, **given).draws
         expected = theirs.bootstrap(draws=draws, seed=4, **given).draws
-        np.testing.assert_allclose(found, expected[["x", "t"]], rtol=1e-6)
+        np.testing.assert_allclose(found, expected[["x", "t"]], rtol=1e-5, atol=1e-6)
 
 
 def test_bootstrap_of_counted_rows_is_that_of_repeated_rows(data: pd.DataFrame) -> None:
@@ -425,8 +432,8 @@ def test_bootstrap_of_other_functions(data: pd.DataFrame) -> None:
 
 
 def test_bootstrap_refuses(data: pd.DataFrame) -> None:
-    fit = ft.fit("y ~ x", data.assign(one=1), network=LINEAR)
+    fit = ft.fit("y ~ x", data, network=LINEAR)
     with pytest.raises(ValueError, match="at least 2"):
         fit.bootstrap(1)
     with pytest.raises(DataError, match="at least 2 clusters"):
-        fit.bootstrap(5, cluster="one")
+        fit.bootstrap(5, cluster=np.ones(N))

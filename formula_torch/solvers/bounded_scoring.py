@@ -19,12 +19,14 @@ from formula_torch.design import Design
 from formula_torch.errors import DataError
 from formula_torch.numerics.threads import threads_for
 from formula_torch.numerics.triangular import cholesky_root
+from formula_torch.solvers.beginning import Start
 from formula_torch.solvers.bounded import Face, bounded, held_at
 from formula_torch.solvers.box import Box, Corner, box_least_squares
 from formula_torch.solvers.held import about_means, embedded, spread, with_dependent
 from formula_torch.solvers.least_squares import LeastSquares, least_squares
 from formula_torch.solvers.passes import Kernel, Sums, dispersion_of, sums_of, working
-from formula_torch.solvers.scoring import Scored, Start, scored, searched
+from formula_torch.solvers.scoring import Scored, scored
+from formula_torch.solvers.steps import searched
 
 __all__ = ["bounded_scored"]
 

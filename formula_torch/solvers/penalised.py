@@ -20,9 +20,11 @@ from formula_torch.design import Coordinates, Design
 from formula_torch.design.gram import GramSums
 from formula_torch.numerics.threads import threads_for
 from formula_torch.numerics.triangular import Root, cholesky_root
+from formula_torch.solvers.beginning import Start
 from formula_torch.solvers.least_squares import LeastSquares, least_squares
 from formula_torch.solvers.passes import Kernel, Sums, sums_of, working
-from formula_torch.solvers.scoring import HALVINGS, Scored, Start, raw_step
+from formula_torch.solvers.scoring import Scored
+from formula_torch.solvers.steps import HALVINGS, raw_step
 
 __all__ = ["TiltedKernel", "jeffreys", "jeffreys_penalty"]
 
