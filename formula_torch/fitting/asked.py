@@ -26,7 +26,7 @@ __all__ = ["ENGINES", "Asked", "Resolved", "resolve"]
 ENGINES = ("torch",)
 PRIORS = (None, "firth")
 # A network's descent finds the valley, and Levenberg and Marquardt's method its ground, where errors hold.
-USUAL, FINISH = LBFGS(epochs=200), 500
+USUAL, FINISH = LBFGS(epochs=200), 400
 DEFAULT_VCOV = {"analytic": "iid", "frequency": "iid", "sampling": "robust"}
 
 

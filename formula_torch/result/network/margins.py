@@ -32,7 +32,9 @@ BLIND = "they depend on weights that the rows do not determine"
 # Where slopes lack this share of a standard error of the average rise between neighbouring rows, which lie within as
 # many rows or standard deviations of the inputs, a unit has become a step.
 STEPPED, NEIGHBOURS, FARTHEST = 0.5, 10.0, 0.1
-STEPS = "the fitted mean has steps between neighbouring rows, whose rise is in no slope (fewer units have fewer)"
+STEPS = (
+    "the fitted mean has steps or kinks between neighbouring rows, of which slopes know nothing; fewer units may help"
+)
 # Rows times weights times effects that a table spends unasked, and its most effects.
 AFFORDABLE, MOST = 2e9, 50
 

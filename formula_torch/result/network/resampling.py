@@ -180,15 +180,16 @@ class NetworkResampling(NetworkMargins):
         design = design.to(device)
         objective, held_out = self.machine.loss(design, self.family), self._held_out(device)
         early = self.search.method.patience is not None
-        best = int(self.starts["loss"].argmin())
-        begin = self.machine.function.start(self.search.seed + best, best == 0) if early else self.theta
+        best = int(np.nanargmin(self.starts["loss"].to_numpy()))
+        seed = self.search.seeds(self.network.starts)[best]
+        begin = self.machine.function.start(seed, best == 0) if early else self.theta
         weights = None if self.model.counted else design.weights
 
         def again(times: Tensor) -> NetworkResampling:
             kept = times.nonzero()[:, 0].to(device)
             own = times.to(device) if weights is None else times.to(device) * weights
             drawn = replace(objective.permuted(kept), weights=own[kept] / own[kept].mean())
-            theta = self.search.again(drawn, begin.to(device), held_out)
+            theta = self.search.again(drawn, begin.to(device), seed, held_out)
             return replace(self, coefficients=theta.cpu().numpy())
 
         return again
