@@ -82,7 +82,8 @@ def fit(
         Analytic: inverse variances up to scale, as R's ``lm``. Frequency: counts of rows;
         everything equals the fit to repeated rows, in their order (but transforms that learn,
         such as ``poly`` and ``scale``, learn from the rows as they stand). Sampling: inverse
-        probabilities; coefficients as analytic, errors HC1.
+        probabilities; coefficients as analytic, errors HC1. In models of several parameters, those of
+        one's own included, analytic weights multiply the log-likelihoods of rows, and their scale counts.
     offset : str or array of shape (n,), optional
         Added to the linear predictor with coefficient 1; also ``offset(...)`` in the formula.
     exposure : str or array of shape (n,), optional

@@ -328,7 +328,7 @@ def sampled_and_not(monkeypatch, text, data, family):
         warnings.simplefilter("error", ConvergenceWarning)
         warnings.simplefilter("ignore", SeparationWarning)
         fit = ft.fit(text, data, family=family)
-        monkeypatch.setattr(scoring, "_sampled", lambda *_: None)
+        monkeypatch.setattr(scoring, "sampled", lambda *_: None)
         return fit, ft.fit(text, data, family=family)
 
 

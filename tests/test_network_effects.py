@@ -339,6 +339,21 @@ def test_an_effect_of_what_is_not_determined_has_no_error(data: pd.DataFrame) ->
     assert "depend on weights" in str(fit.summary())
 
 
+def test_a_step_has_no_slope() -> None:
+    draw = np.random.default_rng(4)
+    data = pd.DataFrame({"x": draw.normal(size=300)})
+    data["y"] = (data.x > 0.1) + 0.1 * draw.normal(size=300)
+    module = torch.nn.Sequential(torch.nn.Linear(1, 1), torch.nn.Tanh(), torch.nn.Linear(1, 1)).double()
+    with torch.no_grad():
+        module[0].weight[:] = 1e5
+        module[0].bias[:] = -1e5 * (0.1 - data.x.mean()) / data.x.std(ddof=0)
+    fit = ft.fit("y ~ x", data, network=ft.Network(module=module, starts=1))
+    assert fit.converged
+    with pytest.warns(InferenceWarning, match="of the effects of `x`: the fitted mean has steps"):
+        assert np.isnan(fit.marginal_effects().margeff_se).all()
+    assert fit.average_predictions(at={"x": [-1, 1]}).table["std_error"].notna().all()
+
+
 # -- tables -------------------------------------------------------------------------------------------
 
 

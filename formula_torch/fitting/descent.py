@@ -138,6 +138,7 @@ def with_trace(fit: F, trace: Trace, exact: np.ndarray, method: Descent, depth: 
         notes.append(f"weight_decay={method.weight_decay:g} draws coefficients to zero, of which errors know nothing.")
     elif trace.distance > FAR:
         warnings.warn(_distance_warning(trace), stacklevel=depth)
+        fit = replace(fit, restraint="solver")
     return replace(fit, trace=trace, notes=(*fit.notes, *notes))
 
 

@@ -96,7 +96,8 @@ def solve_glm(
     model = GlmModel.of(design, family, weights_type)
     box = None if bounds is None else Box.of(bounds, design.names)
     found = _climbed(design, family, name, box, prior)
-    separated = _separation(design, family, found) if prior is None else None
+    sought = prior is None and (descending is None or not descending.restraint)
+    separated = _separation(design, family, found) if sought else None
     lost = np.zeros(design.k, dtype=bool)
     receding = np.zeros((0, design.k)) if separated is None else separated.basis
     if separated is not None:

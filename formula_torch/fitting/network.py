@@ -89,12 +89,12 @@ def solve_network(
     design, name = problem.design.to(torch.device(call.device)), problem.recipe.response_name
     _check(family, design, name)
     training, held_out = _parted(design.n_rows, network.validation, descending.seed)
-    machine, objective = _machine(design, family, network)
+    machine, objective = _machine(design, family, network, weights_type)
     with threads_for(WORK * design.n_rows * machine.function.size):
         found, starts = _best(machine, objective, network, descending, training, held_out)
         own = design if training is None else design.taken(training.to(design.device))
         model, theta = GlmModel.of(own, family, weights_type), found.theta
-        irregular = _irregular(descending.method, network, own.n_rows, len(theta))
+        irregular = _irregular(descending.method, network, own.n_rows, len(theta), found)
         known = _unknown(len(theta)) if irregular else machine.identified(own, theta, model)
         eta = machine.eta(own, theta)
         fitted = fitness(model, own, eta, model.n_obs - (len(theta) if irregular else known.rank))
@@ -158,8 +158,11 @@ def _parted(n_rows: int, share: float, seed: int) -> tuple[Tensor | None, Tensor
     return order[out:].sort().values, order[:out].sort().values
 
 
-def _machine(design: Design, family: GeneralizedFamily, network: Network) -> tuple[Machine, NetworkLoss]:
-    inputs = Inputs.of(design, takes_constant=network.takes_constant)
+def _machine(
+    design: Design, family: GeneralizedFamily, network: Network, weights_type: str
+) -> tuple[Machine, NetworkLoss]:
+    counts = design.weights if weights_type == "frequency" else None
+    inputs = Inputs.of(design, takes_constant=network.takes_constant, counts=counts)
     function = network.function(len(inputs.names))
     machine = Machine(function, inputs, ResponseUnit())
     has_constant = network.module is not None or network.bias or design.constant is not None
@@ -212,12 +215,14 @@ def _steps(descending: Descending, n_rows: int, size: int, held_out: Tensor | No
     return descending.finish if held_out is None and _affordable(n_rows, size) else 0
 
 
-def _irregular(method: Descent, network: Network, n_rows: int, size: int) -> str:
+def _irregular(method: Descent, network: Network, n_rows: int, size: int, found: Descended) -> str:
     """Why the weights cannot be at a maximum of the likelihood, or are too many to ask."""
     if method.weight_decay:
         return "weight_decay= draws the weights away from it"
-    if method.patience is not None or network.validation:
-        return "the descent was to stop before it, as rows held out or patience= say"
+    if network.validation:
+        return "it is not sought where rows held out choose among starts and say when to stop"
+    if method.patience is not None and not found.converged:
+        return "the descent was to stop before it, by patience="
     if not _affordable(n_rows, size):
         return f"{size:,} weights are too many to look for it"
     return ""

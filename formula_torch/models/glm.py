@@ -227,7 +227,9 @@ def _discrepancies(family: GeneralizedFamily, design: Design, eta: Tensor, withi
         deviance += _weighted_sum(unit, w)
         pearson += _weighted_sum(chi, w)
         if family.dispersed:
-            signal += _weighted_sum(y * y / family.distribution.variance(family.mean(at)), w)
+            # At an end of the range of means a variance is zero, and tells nothing of the size of residuals.
+            own = y * y / family.distribution.variance(family.mean(at))
+            signal += _weighted_sum(torch.where(own.isfinite(), own, 0.0), w)
     return deviance, pearson, signal
 
 

@@ -86,8 +86,12 @@ class Network:
         object.__setattr__(self, "hidden", tuple(int(units) for units in self.hidden))
         if not _is_count(self.starts):
             raise ValueError(f"starts={self.starts!r} is a whole number, at least 1.")
-        if not 0 <= self.validation < 1:
+        if isinstance(self.validation, (str, bool)) or not 0 <= self.validation < 1:
             raise ValueError(f"validation={self.validation!r} is a share of the rows, from 0 to less than 1.")
+        if self.module is not None and not isinstance(self.module, nn.Module):
+            raise ValueError(
+                f"module={self.module!r} is no torch.nn.Module; pass one that is built, as torch.nn.Linear(2, 1)."
+            )
         if self.module is not None and (tied := [m for m in self.module.modules() if isinstance(m, TIED)]):
             raise ValueError(
                 f"the module has a layer {type(tied[0]).__name__}, with which a row's prediction is random or depends "
@@ -235,13 +239,22 @@ class ModuleFunction:
             It does not take as many columns, or does not return a number a row.
         """
         own = copy.deepcopy(module).to("cpu", torch.float64).eval()
+        x = torch.linspace(-1.0, 1.0, 4 * inputs, dtype=torch.float64).reshape(inputs, 4).mT.contiguous()
         try:
-            with torch.no_grad():
-                found = own(torch.zeros(2, inputs, dtype=torch.float64))
-        except (RuntimeError, ValueError, TypeError) as error:
+            found, singly = own(x), [own(x[i : i + 1]) for i in range(4)]
+        except Exception as error:
             raise ValueError(f"the module does not take the {inputs} columns of the formula: {error}") from error
-        if tuple(found.shape) not in ((2,), (2, 1)):
-            raise ValueError(f"the module returns shape {tuple(found.shape)} for 2 rows; one number a row is needed.")
+        if not isinstance(found, Tensor) or tuple(found.shape) not in ((4,), (4, 1)):
+            shape = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
+            raise ValueError(f"the module returns {shape} for 4 rows; one number a row is needed.")
+        alone = torch.cat([one.reshape(-1) for one in singly])
+        if not torch.allclose(found.reshape(-1), alone, rtol=1e-8, atol=1e-12):
+            raise ValueError(
+                "the module predicts a row differently alone and among others, or twice: it is random, keeps a state, "
+                "or ties rows together, and there is no likelihood."
+            )
+        if not found.requires_grad:
+            raise ValueError("the module's predictions have no derivative in its parameters.")
         if not any(parameter.requires_grad for parameter in own.parameters()):
             raise ValueError("the module has no parameters to fit.")
         return ModuleFunction(own, inputs)

@@ -26,7 +26,7 @@ class NetworkLoss(RowLoss):
     @staticmethod
     def of(loss: RowLoss, rows: NetworkRows) -> NetworkLoss:
         """Return a loss whose predictor is known to be a network."""
-        return NetworkLoss(rows, loss.family, loss.y, loss.weights, loss.offset)
+        return NetworkLoss(rows, loss.family, loss.y, loss.weights, loss.offset, loss.scale)
 
     def curvature(self, theta: Tensor) -> Tensor:
         """Second derivatives of the mean loss, shape (p, p): sum of c_i J_i J_i' - d_i f_i'' over rows.
@@ -37,11 +37,12 @@ class NetworkLoss(RowLoss):
         if len(theta) > BENT_WEIGHTS:
             information = self.family.information(eta)
             weighted = information if self.weights is None else information * self.weights
-            return self.predictor.products(theta, weighted) / self.n_rows
+            return self.predictor.products(theta, weighted) * (self.scale**2 / self.n_rows)
         slopes, bends = self.family.score(self.y, eta), self.family.curvature(self.y, eta)
         if self.weights is not None:
             slopes, bends = slopes * self.weights, bends * self.weights
-        return (self.predictor.products(theta, bends) - self.predictor.bent(theta, slopes)) / self.n_rows
+        products = self.predictor.products(theta, bends * self.scale**2)
+        return (products - self.predictor.bent(theta, slopes * self.scale)) / self.n_rows
 
 
 @dataclass(frozen=True, eq=False)

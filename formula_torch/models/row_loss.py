@@ -114,6 +114,8 @@ class RowLoss:
     weights : Tensor, shape (n,), or None
         Of mean one.
     offset : Tensor, shape (n,), or None
+    scale : float
+        ``eta = offset + scale f``.
     """
 
     predictor: Predictor
@@ -121,6 +123,7 @@ class RowLoss:
     y: Tensor
     weights: Tensor | None
     offset: Tensor | None
+    scale: float = 1.0
 
     @property
     def n_rows(self) -> int:
@@ -133,7 +136,7 @@ class RowLoss:
         score = self.family.score(self.y[rows], eta)
         if self.weights is not None:
             score = score * self.weights[rows]
-        return pull(score).mul_(-1 / (rows.stop - rows.start))
+        return pull(score).mul_(-self.scale / (rows.stop - rows.start))
 
     def evaluate(self, theta: Tensor) -> tuple[float, Tensor]:
         """Mean loss of all rows, and its gradient."""
@@ -145,7 +148,7 @@ class RowLoss:
                 loss, score = loss * self.weights[rows], score * self.weights[rows]
             total += float(loss.sum()) / 2
             gradient -= pull(score)
-        return total / self.n_rows, gradient / self.n_rows
+        return total / self.n_rows, gradient * (self.scale / self.n_rows)
 
     def of_unit_weight(self) -> Self:
         """Return the rows with weights of mean one."""
@@ -158,6 +161,8 @@ class RowLoss:
 
     def _predicted(self, theta: Tensor, rows: slice) -> tuple[Tensor, Pull]:
         eta, pull = self.predictor.at(theta, rows)
+        if self.scale != 1:
+            eta = eta * self.scale
         return (eta if self.offset is None else eta + self.offset[rows]), pull
 
     def permuted(self, order: Tensor) -> Self:
@@ -181,6 +186,11 @@ def _middle(family: GeneralizedFamily, design: Design, weights: Tensor | None) -
     return shift if math.isfinite(shift) else 0.0
 
 
+def _has_units(family: GeneralizedFamily) -> bool:
+    """Whether a predictor is in units of the response, as that of the inverse is, and that of the logarithm is not."""
+    return not family.exponential and not family.distribution.of_shares
+
+
 @dataclass(frozen=True)
 class ResponseUnit:
     """The units in which a predictor is sought: ``eta = offset + shift + scale f``.
@@ -188,8 +198,8 @@ class ResponseUnit:
     Parameters
     ----------
     shift, scale : float
-        With an identity link ``u = (y - offset - shift) / scale`` has mean zero and variance one; else the scale is
-        one, and the shift the predictor of the mean.
+        Of the normal ``u = (y - offset - shift) / scale`` has mean zero and variance one; else the shift is the
+        predictor of the mean, and the scale one, or that of the shift where predictors have units.
     loss : float
         What makes of a mean loss of u that of y: of the normal the mean of squares, of others half the mean deviance.
     """
@@ -227,7 +237,8 @@ def loss_of(
         offset = design.offset
         if shift:
             offset = torch.full_like(design.y, shift) if offset is None else offset + shift
-        return RowLoss(predictor, family, design.y, w, offset), ResponseUnit(shift)
+        scale = abs(shift) if shift and _has_units(family) else 1.0
+        return RowLoss(predictor, family, design.y, w, offset, scale), ResponseUnit(shift, scale)
     y = design.response
     shift = 0.0 if not centred else float(y.mean() if w is None else (w * y).mean())
     rest = y - shift

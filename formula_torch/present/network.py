@@ -44,7 +44,7 @@ def _header(fit: NetworkFit) -> Table:
     right = [
         ("No. Observations:", count(fit.nobs)),
         ("Df Residuals:", count(fit.df_resid)),
-        ("Directions determined:", count(fit.identified.rank)),
+        ("Directions determined:", count(fit.identified.rank) if fit.identified.known else "unknown"),
         ("R-squared (deviance):", f"{fit.rsquared:.4f}"),
         ("Log-Likelihood:", f"{fit.llf:.5g}"),
         ("Deviance:", f"{fit.deviance:.5g}"),

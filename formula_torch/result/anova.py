@@ -203,6 +203,8 @@ def _table(fits: Sequence[Comparisons], typ: int | str, vcov: Any, style: str) -
         raise TypeError("anova takes fitted models of one kind: anova(fit), or anova(smaller, larger).")
     if vcov is not None:
         fits = [fit.with_vcov(vcov) for fit in fits]
+    for fit in fits:
+        fit.refuse_restraint("analysis of variance")
     if len(fits) == 1:
         return _of_terms(fits[0], TYPES[typ], STYLES[style])
     if TYPES[typ] != 1:

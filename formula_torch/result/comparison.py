@@ -51,7 +51,7 @@ class Comparisons(LinearFit, WaldComparison):
         >>> round(fit.compare_f_test(fit.update(". ~ . - age - educ")).statistic, 3)
         19.768
         """
-        check_nested(restricted, self)
+        self._check_restricted(restricted, "an F test")
         self._warn_of_assumption(restricted, "F", "one error variance")
         d = restricted.df_resid - self.df_resid
         f = (restricted.ssr - self.ssr) / d / self.scale if self.scale > 0 else math.nan
@@ -78,7 +78,7 @@ class Comparisons(LinearFit, WaldComparison):
         """
         if large_sample:
             return self.compare_lm_test(restricted, use_lr=True)
-        check_nested(restricted, self)
+        self._check_restricted(restricted, "a likelihood ratio test")
         self._warn_of_assumption(restricted, "likelihood ratio", "one error variance")
         d = restricted.df_resid - self.df_resid
         ratio = 2 * (self.llf - restricted.llf) if math.isfinite(self.llf) else math.nan
@@ -105,13 +105,19 @@ class Comparisons(LinearFit, WaldComparison):
         DataRemovedError
             A robust test needs the rows.
         """
-        check_nested(restricted, self)
+        self._check_restricted(restricted, "an LM test")
         d = restricted.df_resid - self.df_resid
         if self.covariance.classical:
             lm = self.nobs * (1 - self.ssr / restricted.ssr) if restricted.ssr > 0 else math.nan
         else:
             lm = self._robust_lm(restricted, demean, use_lr)
         return ModelTest(float(lm), chi2_sf(lm, d), d)
+
+    def _check_restricted(self, restricted: LinearFit, what: str) -> None:
+        """Raise where one of two models is not at its minimum, or they are not nested."""
+        self.refuse_restraint(what)
+        restricted.refuse_restraint(what)
+        check_nested(restricted, self)
 
     def _robust_lm(self, restricted: LinearFit, demean: bool, use_lr: bool) -> float:
         if self.covariance.label not in HC_KINDS:

@@ -39,7 +39,7 @@ class RegressionFit(RegressionPlots, Predictions, AnovaTables, Diagnostics, Resa
         ├── Combinations            lincom, nlcom, confint
         ├── Plots                   plot, plot_coefficients
         │   └── Fit                 all of these; with_vcov, update
-        └── Margins                 marginal_effects, average_predictions, get_margeff
+        └── Margins                 AverageEffects: marginal_effects, average_predictions, get_margeff
             └── PredictorFit        and Fit; predict
                 └── SolvedFit       solution; df_model, df_resid
                 └── LinearFit       model; nobs, ssr, scale, llf, resid

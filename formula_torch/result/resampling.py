@@ -86,6 +86,7 @@ class Resampling(LinearFit, Bootstraps):
         >>> fit.wild_bootstrap("private = 0", draws=999, seed=1).p_value < 0.05
         True
         """
+        self.refuse_restraint("wild_bootstrap")
         h = self._one_linear(hypothesis)
         moments = self._estimable_moments()
         units = self._units(moments, h.jacobian[0], cluster, bootcluster)

@@ -18,6 +18,16 @@ from formula_torch.solvers.least_squares import LeastSquares
 __all__ = ["SolvedFit"]
 
 
+# Restraints by which coefficients are not those of the likelihood, whatever is asked.
+SHORT = ("weight_decay", "solver")
+RESTRAINED = {
+    "bounds": "obeys bounds=",
+    "prior": "obeys prior=",
+    "weight_decay": "obeys weight_decay=",
+    "solver": "was stopped far from the maximum by its solver=",
+}
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class SolvedFit(PredictorFit):
     """A fit of one linear predictor, whose information is X'WX.
@@ -26,7 +36,7 @@ class SolvedFit(PredictorFit):
     ----------
     solution : LeastSquares
         Of the response, or of the working response at the end.
-    restraint : {"", "bounds", "prior", "weight_decay"}
+    restraint : {"", "bounds", "prior", "weight_decay", "solver"}
         What the estimates obey besides the likelihood.
     trace : Trace or None
         Where coefficients were reached by descent: how it went.
@@ -71,17 +81,17 @@ class SolvedFit(PredictorFit):
         what : str
             What is asked for, as the error says it.
         restraints : str
-            Those that matter.
+            Those that matter; a descent that stopped short, or whose weights decay, matters always.
 
         Raises
         ------
         DataError
             They obey one.
         """
-        if self.restraint in restraints:
+        if self.restraint in (*restraints, *SHORT):
             raise DataError(
-                f"{what} fits other rows or columns by likelihood alone, and this fit obeys {self.restraint}=; use its "
-                "own errors and Wald tests, or fit without."
+                f"{what} compares fits by likelihood alone, and this one {RESTRAINED[self.restraint]}; use its own "
+                "errors and Wald tests, or fit without."
             )
 
     @property

@@ -259,6 +259,7 @@ class SpecificationTests(LinearFit):
             raise DataError(f"{what}: sampling weights say nothing of the error variance; use weights_type='analytic'.")
         if ordered and self.model.weights_type == "frequency":
             raise DataError(f"{what}: rows that frequency weights repeat have no order.")
+        self.refuse_restraint(what)
         self._refuse_no_residual(what)
 
     def _refuse_no_residual(self, what: str) -> None:

@@ -20,6 +20,10 @@ from formula_torch.solvers.descent import Descent
 
 __all__ = ["Descended", "Objective", "descend", "random_start"]
 
+LEFT = (
+    "left the range in which every row has a mean: with this link= some predictors have none; take another link=, as "
+    "'log' or 'logit', or leave solver= out."
+)
 # A loss that grows as much has diverged, however finite it is.
 GROWN = 1e6
 # Steps of the power method for the largest curvature, and the length of a difference of gradients.
@@ -182,6 +186,8 @@ class _Walk:
         begun = time.perf_counter()
         draw = torch.Generator().manual_seed(self.seed)
         loss, gradient = self._evaluate(self.theta)
+        if not np.isfinite(loss):
+            raise DataError(f"{self.method.name} begins at coefficients that have {LEFT}")
         self._record(0, loss, gradient, begun)
         best, since, still = (self._watched(), self.theta.clone()), 0, 0
         reason = "all epochs were used"
@@ -217,7 +223,11 @@ class _Walk:
         averaged = done >= 1 - self.method.average if self.method.average else False
         if self.height >= self.objective.n_rows:
             self.theta.grad = gradient
-            self.step(*([self._closure] if self.method.searches else []))
+            try:
+                self.step(*([self._closure] if self.method.searches else []))
+            except IndexError as error:
+                # torch's line search finds no bracket among numbers that are none.
+                raise DataError(f"{self.method.name} {LEFT}") from error
             self._average(averaged)
             return
         rows = self.objective

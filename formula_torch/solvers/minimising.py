@@ -54,7 +54,7 @@ def minimise(loss: Callable[[Tensor], Tensor], start: Tensor, method: str | Desc
     Raises
     ------
     ValueError
-        The method is not known.
+        The method is not known; the start is no vector, or the loss no number that depends on it.
     DataError
         The loss grows beyond all bounds.
 
@@ -64,4 +64,10 @@ def minimise(loss: Callable[[Tensor], Tensor], start: Tensor, method: str | Desc
     >>> found.theta.round(decimals=6).tolist()
     [0.0, 1.0, 2.0]
     """
-    return descend(_Whole(loss), start, resolve_descent(method))
+    theta = torch.as_tensor(start, dtype=torch.float64).detach().clone()
+    if theta.dim() != 1 or not len(theta):
+        raise ValueError(f"start has shape {tuple(theta.shape)}; a vector of at least one number is needed.")
+    value = loss(theta.clone().requires_grad_(True))
+    if not isinstance(value, Tensor) or value.numel() != 1 or not value.requires_grad:
+        raise ValueError("the loss is to be a tensor of one number that depends on the vector by torch's functions.")
+    return descend(_Whole(loss), theta, resolve_descent(method))

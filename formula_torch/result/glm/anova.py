@@ -68,7 +68,8 @@ def deviance_table(
         fits = [fit.with_vcov(vcov) for fit in fits]
     chosen = _chosen(fits, test)
     if chosen != "Wald":
-        fits[-1].refuse_restraint("analysis of deviance", "prior")
+        for fit in fits:
+            fit.refuse_restraint("analysis of deviance", "prior")
     if len(fits) == 1:
         return _of_terms(fits[0], TYPES[typ], chosen, STYLES[style])
     if TYPES[typ] != 1:

@@ -125,6 +125,7 @@ class GlmComparisons(Generalized, WaldComparison):
         """
         self.check_restricted(restricted)
         self.refuse_restraint("a likelihood ratio test", "prior")
+        restricted.refuse_restraint("a likelihood ratio test", "prior")
         self._warn_of_assumption(restricted, "likelihood ratio", "the variance of the family")
         dispersed = self.family.dispersed
         if use_f and not dispersed:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pandas as pd
@@ -16,22 +17,19 @@ from formula_torch.design import Design
 from formula_torch.errors import DataError, check_known
 from formula_torch.families.generalized import GeneralizedFamily
 from formula_torch.inference.criteria import information_criterion
-from formula_torch.inference.moments import Labels, Moments, blanked
+from formula_torch.inference.moments import Labels, Moments
 from formula_torch.models.glm import Fitness, GlmModel
 from formula_torch.models.network import Network
 from formula_torch.models.network_scores import Identified, NetworkScores
 from formula_torch.numerics.arrays import as_tensor
 from formula_torch.result.fit import Fit
-from formula_torch.result.network.machine import Machine, network_moments
+from formula_torch.result.network.machine import MOVED, Machine, network_moments
 from formula_torch.result.network.search import Search
 from formula_torch.result.new_rows import offset_of_new
 from formula_torch.result.predictor_fit import KINDS
 from formula_torch.result.trace import Trace
 
 __all__ = ["NetworkBase"]
-
-# A weight is not determined where it moves by more than this share along directions that change no prediction.
-MOVED = 1e-6
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -232,13 +230,30 @@ class NetworkBase(Fit):
         return np.asarray(np.linalg.norm(self.identified.null_space, axis=0) > MOVED)
 
     @property
-    def bse(self) -> pd.Series:
-        """Standard errors of the weights, by the Jacobian of the predictions; NaN where not determined."""
-        return super().bse.mask(self.undetermined)
+    def whole_covariance(self) -> np.ndarray:
+        """Covariance of the weights in the directions that are determined, shape (p, p), for errors of effects."""
+        core, lift = self.covariance.core, self.identified.lift
+        return self.covariance.matrix if core is None else lift @ core @ lift.T
 
-    def cov_params(self) -> pd.DataFrame:
-        """Covariance matrix of the weights, shape (p, p); NaN where not determined."""
-        return pd.DataFrame(blanked(super().cov_params().to_numpy(), self.undetermined), self.names, self.names)
+    def wald_test_terms(self, skip_single: bool = False, combine_terms: Sequence[str] = ()) -> NoReturn:  # noqa: ARG002
+        """Refuse: weights are no coefficients of terms.
+
+        Raises
+        ------
+        DataError
+            Always.
+        """
+        raise DataError("the weights of a network are no coefficients of terms; see marginal_effects().")
+
+    def t_test_pairwise(self, term: str, method: str = "hs", alpha: float = 0.05) -> NoReturn:  # noqa: ARG002
+        """Refuse, as `wald_test_terms`.
+
+        Raises
+        ------
+        DataError
+            Always.
+        """
+        raise DataError("the weights of a network are no differences of levels; see marginal_effects(contrast=).")
 
     def training_rows(self, what: str) -> Design:
         """Return the rows trained on.

@@ -7,12 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from formula_torch.design import Design
 from formula_torch.families.generalized import GeneralizedFamily
-from formula_torch.inference.moments import Labels, Moments
+from formula_torch.inference.moments import Labels, Moments, blanked
 from formula_torch.models.glm import Fitness, GlmModel
 from formula_torch.models.network import NetworkFunction
 from formula_torch.models.network_rows import NetworkLoss, NetworkRows
@@ -21,7 +22,10 @@ from formula_torch.models.row_loss import BLOCK_CELLS, ResponseUnit
 from formula_torch.numerics.arrays import slices
 from formula_torch.result.network.inputs import Inputs
 
-__all__ = ["Machine", "network_moments"]
+__all__ = ["MOVED", "Machine", "network_moments"]
+
+# A weight is not determined where it moves by more than this share along directions that change no prediction.
+MOVED = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,8 +110,9 @@ def network_moments(
     scores, labels : callable
         As of ``Moments``.
     """
+    lost = np.linalg.norm(known.null_space, axis=0) > MOVED
     return Moments(
-        bread=known.lift @ known.lift.T,
+        bread=blanked(known.lift @ known.lift.T, lost),
         lift=known.lift,
         scale=fitted.scale,
         dispersion=fitted.deviance / model.n_obs if model.family.is_normal_linear else fitted.scale,
@@ -116,5 +121,7 @@ def network_moments(
         df_resid=math.inf,
         scores=scores,
         labels=labels,
+        # Effects have their errors from it, where the weights have none.
+        cores=True,
         df_denom=model.n_obs - known.rank,
     )

@@ -31,7 +31,7 @@ OUTSIDE = 1e-3
 BLIND = "they depend on weights that the rows do not determine"
 # Where slopes lack this share of a standard error of the average rise between neighbouring rows, which lie within as
 # many rows or standard deviations of the inputs, a unit has become a step.
-STEPPED, NEIGHBOURS, FARTHEST = 0.5, 10.0, 0.1
+STEPPED, NEIGHBOURS, FARTHEST = 0.5, 10.0, 0.25
 STEPS = (
     "the fitted mean has steps or kinks between neighbouring rows, of which slopes know nothing; fewer units may help"
 )
@@ -57,7 +57,9 @@ class NetworkMargins(NetworkBase, AverageEffects):
     """What a network says of the variables: average slopes and contrasts, mean responses, curves of these.
 
     Errors are by the delta method under the fit's covariance, given the rows averaged over, as for regressions.
-    Where the fit has none, they are NaN with a warning that says why; see ``bootstrap``.
+    Those of ReLU networks take kinks to stay where they are. Where there are no errors they are NaN, with a warning
+    that says why: no maximum was reached, the rows do not determine an effect, or a unit has become a step between
+    neighbouring rows, whose rise no slope has; see ``bootstrap``.
     """
 
     @property
@@ -220,7 +222,7 @@ class NetworkMargins(NetworkBase, AverageEffects):
             return np.full((m, m), np.nan), {self.irregular: np.ones(m, dtype=bool)}
         outside = np.linalg.norm(jacobian @ self.identified.null_space.T, axis=1)
         blind = outside > OUTSIDE * np.linalg.norm(jacobian, axis=1)
-        matrix = delta_method(jacobian, self.covariance.matrix)
+        matrix = delta_method(jacobian, self.whole_covariance)
         steps = [f.average.steps if isinstance(f.average, SlopeAverage) else 0.0 for f in found]
         stepped = np.abs(steps) > STEPPED * standard_errors(np.diag(matrix))
         return blanked(matrix, blind | stepped), {BLIND: blind, STEPS: stepped & ~blind}
