@@ -475,3 +475,9 @@ def test_formulas_name_parameters(data: pd.DataFrame) -> None:
         ft.fit("y ~ x", data, family=STUDENT, dispersion="~ z")
     with pytest.raises(ValueError, match="formulas= is a formula of families that have such a part"):
         ft.fit("y ~ x", data, formulas={"sigma": "~ z"})
+
+
+@pytest.mark.parametrize("given", [{"name": 3}, {"kind": "x"}, {"mean": "mu"}, {"log_density": 3}, {"refuse": 1}])
+def test_a_density_is_checked_when_it_is_made(given) -> None:
+    with pytest.raises(ValueError, match=next(iter(given))):
+        Density(**{"name": "own", "log_density": lambda y, mu: y - mu, **given})

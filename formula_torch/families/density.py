@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from torch import Tensor
 
-from formula_torch.errors import DataError
+from formula_torch.errors import DataError, check_known
 from formula_torch.families.support import no_doubt
 
 __all__ = ["Density"]
@@ -98,6 +98,12 @@ class Density:
     mean_parameters: tuple[str, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.name, str):
+            raise ValueError(f"name={self.name!r} is to be a text.")
+        check_known("kind", self.kind, ("", "density", "probability"))
+        for argument in ("log_density", "mean", "refuse", "doubt", "stabilise"):
+            if not callable(given := getattr(self, argument)):
+                raise ValueError(f"{argument}={given!r} is to be a function.")
         what = f"log_density of {self.name!r}"
         predictor, *parameters = _estimated(self.log_density, what)
         positive = (self.positive,) if isinstance(self.positive, str) else tuple(self.positive)

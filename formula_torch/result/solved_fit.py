@@ -90,8 +90,8 @@ class SolvedFit(PredictorFit):
         """
         if self.restraint in (*restraints, *SHORT):
             raise DataError(
-                f"{what} compares fits by likelihood alone, and this one {RESTRAINED[self.restraint]}; use its own "
-                "errors and Wald tests, or fit without."
+                f"{what} fits other rows or columns by likelihood alone, and this fit {RESTRAINED[self.restraint]}; "
+                "use its own errors and Wald tests, or fit without."
             )
 
     @property

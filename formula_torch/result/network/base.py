@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import numpy as np
@@ -294,4 +294,7 @@ class NetworkBase(Fit):
             What they are for.
         """
         found = self.held_rows(what).labels(given, what, self.call.find_table)
-        return found if self.training is None else replace(found, codes=found.codes[self.training])
+        if self.training is None:
+            return found
+        present, codes = np.unique(found.codes[self.training], return_inverse=True)
+        return Labels(found.name, codes, len(present))

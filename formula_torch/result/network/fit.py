@@ -31,7 +31,7 @@ class NetworkFit(NetworkResampling):
     Examples
     --------
     >>> import formula_torch as ft
-    >>> net = ft.Network(hidden=(2,), starts=1)
+    >>> net = ft.Network(hidden=(1,), starts=1)
     >>> fit = ft.fit("ntv_rich ~ area", ft.datasets.plant_richness(), network=net)
     >>> fit.marginal_effects("area").table[["term", "contrast"]].to_dict("records")
     [{'term': 'area', 'contrast': 'dy/dx'}]
