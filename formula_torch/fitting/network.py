@@ -206,7 +206,7 @@ def _best(
     best = found[int(np.argmin(losses))]
     if steps:
         # The other starts come only as near as it takes to tell which is best.
-        best = levenberg(own, best, most=steps, enough=1e-3, tolerance=method.tolerance)
+        best = levenberg(own, best, most=steps, enough=1e-4, tolerance=method.tolerance)
     return best, table
 
 
